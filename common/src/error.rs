@@ -1,0 +1,211 @@
+//! The one error of the API.
+
+use std::{fmt, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::Leader;
+
+/// Why a request failed. The same type travels on the wire and is returned by the client.
+///
+/// What matters most to a caller is whether the request may have had an effect:
+/// [`Error::is_retryable`] is true only when it certainly had none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Error {
+    /// This member is not the leader, and the connection asked not to be forwarded.
+    #[error("this member is not the leader{}", leader_suffix(.leader.as_ref()))]
+    NotLeader {
+        /// The leader, where this member knows it.
+        leader: Option<Leader>,
+    },
+    /// There was no leader, or no majority to confirm it, until the deadline. Not applied.
+    #[error("no leader: {reason}; nothing was applied")]
+    NoLeader {
+        /// What was seen, in words.
+        reason: String,
+    },
+    /// The write was sent, and it cannot be known whether it was applied.
+    #[error("outcome unknown: {reason}; the write may or may not have been applied")]
+    OutcomeUnknown {
+        /// What cut the answer off.
+        reason: String,
+    },
+    /// The member has as much work as it accepts. Not applied.
+    #[error("the member is overloaded ({reason}); nothing was applied")]
+    Overloaded {
+        /// Which bound was reached.
+        reason: String,
+        /// How long to wait before the next attempt.
+        retry_after: Duration,
+    },
+    /// The deadline passed before an answer came to a read, or before a write was sent.
+    #[error("no answer within {timeout:?}; nothing was applied")]
+    DeadlineExceeded {
+        /// The time the request was given.
+        timeout: Duration,
+    },
+    /// The member is stopping. Not applied.
+    #[error("the member is shutting down; nothing was applied")]
+    ShuttingDown,
+    /// No namespace of this name.
+    #[error("namespace {namespace:?} does not exist")]
+    NamespaceNotFound {
+        /// The name asked for.
+        namespace: String,
+    },
+    /// A namespace of this name exists already.
+    #[error("namespace {namespace:?} exists already")]
+    NamespaceExists {
+        /// The name asked for.
+        namespace: String,
+    },
+    /// The namespace still holds keys, and the request wanted it empty.
+    #[error("namespace {namespace:?} holds {keys} keys")]
+    NamespaceNotEmpty {
+        /// The name asked for.
+        namespace: String,
+        /// Its live keys.
+        keys: u64,
+    },
+    /// A size limit of the server was exceeded. Not applied.
+    #[error("{what} of {size} bytes exceeds the limit of {limit} bytes ({setting})")]
+    TooLarge {
+        /// What was too large: "key", "value", "request".
+        what: String,
+        /// Its size in bytes.
+        size: u64,
+        /// The limit in bytes.
+        limit: u64,
+        /// The setting of the server that sets the limit, or "fixed".
+        setting: String,
+    },
+    /// The request makes no sense; the message says why.
+    #[error("invalid request: {message}")]
+    Invalid {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The client and the server do not speak the same protocol.
+    #[error("incompatible: {message}")]
+    Incompatible {
+        /// Both sides' versions, in words.
+        message: String,
+    },
+    /// No endpoint could be reached.
+    #[error("no member could be reached: {reason}")]
+    Unreachable {
+        /// Each endpoint tried and why it failed.
+        reason: String,
+    },
+    /// A fault of the server.
+    #[error("the member failed: {message}")]
+    Internal {
+        /// What failed.
+        message: String,
+    },
+}
+
+/// The stable name of each kind of [`Error`], as scripts see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorCode {
+    /// [`Error::NotLeader`]
+    NotLeader,
+    /// [`Error::NoLeader`]
+    NoLeader,
+    /// [`Error::OutcomeUnknown`]
+    OutcomeUnknown,
+    /// [`Error::Overloaded`]
+    Overloaded,
+    /// [`Error::DeadlineExceeded`]
+    DeadlineExceeded,
+    /// [`Error::ShuttingDown`]
+    ShuttingDown,
+    /// [`Error::NamespaceNotFound`]
+    NamespaceNotFound,
+    /// [`Error::NamespaceExists`]
+    NamespaceExists,
+    /// [`Error::NamespaceNotEmpty`]
+    NamespaceNotEmpty,
+    /// [`Error::TooLarge`]
+    TooLarge,
+    /// [`Error::Invalid`]
+    Invalid,
+    /// [`Error::Incompatible`]
+    Incompatible,
+    /// [`Error::Unreachable`]
+    Unreachable,
+    /// [`Error::Internal`]
+    Internal,
+}
+
+impl ErrorCode {
+    /// The name in snake_case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotLeader => "not_leader",
+            Self::NoLeader => "no_leader",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Overloaded => "overloaded",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::ShuttingDown => "shutting_down",
+            Self::NamespaceNotFound => "namespace_not_found",
+            Self::NamespaceExists => "namespace_exists",
+            Self::NamespaceNotEmpty => "namespace_not_empty",
+            Self::TooLarge => "too_large",
+            Self::Invalid => "invalid",
+            Self::Incompatible => "incompatible",
+            Self::Unreachable => "unreachable",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Error {
+    /// The kind of this error.
+    pub fn code(&self) -> ErrorCode {
+        match self {
+            Self::NotLeader { .. } => ErrorCode::NotLeader,
+            Self::NoLeader { .. } => ErrorCode::NoLeader,
+            Self::OutcomeUnknown { .. } => ErrorCode::OutcomeUnknown,
+            Self::Overloaded { .. } => ErrorCode::Overloaded,
+            Self::DeadlineExceeded { .. } => ErrorCode::DeadlineExceeded,
+            Self::ShuttingDown => ErrorCode::ShuttingDown,
+            Self::NamespaceNotFound { .. } => ErrorCode::NamespaceNotFound,
+            Self::NamespaceExists { .. } => ErrorCode::NamespaceExists,
+            Self::NamespaceNotEmpty { .. } => ErrorCode::NamespaceNotEmpty,
+            Self::TooLarge { .. } => ErrorCode::TooLarge,
+            Self::Invalid { .. } => ErrorCode::Invalid,
+            Self::Incompatible { .. } => ErrorCode::Incompatible,
+            Self::Unreachable { .. } => ErrorCode::Unreachable,
+            Self::Internal { .. } => ErrorCode::Internal,
+        }
+    }
+
+    /// Whether the request certainly had no effect and may succeed if it is sent again as it is.
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self,
+            Self::NotLeader { .. }
+                | Self::NoLeader { .. }
+                | Self::Overloaded { .. }
+                | Self::DeadlineExceeded { .. }
+                | Self::ShuttingDown
+                | Self::Unreachable { .. }
+        )
+    }
+}
+
+fn leader_suffix(leader: Option<&Leader>) -> String {
+    match leader {
+        Some(leader) => format!("; {} at {} is", leader.name, leader.address),
+        None => String::new(),
+    }
+}

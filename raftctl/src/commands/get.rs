@@ -1,0 +1,151 @@
+//! `raftctl get`.
+
+use std::ffi::OsString;
+
+use common::types::{Entry, GetRequest};
+
+use super::{
+    Session, argument_bytes,
+    entry::{EntryRow, Form},
+};
+use crate::{
+    cli::ReadArgs,
+    failure::Failure,
+    output::{
+        Format, Output,
+        bytes::{base64, escape_for_terminal, hex},
+    },
+};
+
+const DETAILS: &str = "\
+Prints the exact bytes of the value. On a terminal a newline is added and control characters are
+escaped. With --meta -o plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION. A key that does not
+exist is exit code 3.
+
+Examples:
+  raftctl get default greeting
+  raftctl get default logo > logo.png
+  raftctl get default greeting -o json | jq -r .value
+  raftctl get default greeting --consistency stale     also without a leader";
+
+#[derive(clap::Args, Debug)]
+#[command(after_help = DETAILS)]
+pub(crate) struct Args {
+    /// The namespace
+    #[arg(value_name = "NS")]
+    namespace: String,
+    /// The key
+    key: OsString,
+    /// Print the key's revisions and version as well
+    #[arg(long)]
+    meta: bool,
+    /// Print the value as hexadecimal
+    #[arg(long, conflicts_with = "base64")]
+    hex: bool,
+    /// Print the value as base64
+    #[arg(long)]
+    base64: bool,
+    #[command(flatten)]
+    read: ReadArgs,
+}
+
+impl Args {
+    fn form(&self) -> Form {
+        match (self.hex, self.base64) {
+            (true, _) => Form::Hex,
+            (_, true) => Form::Base64,
+            _ => Form::Text,
+        }
+    }
+}
+
+pub(crate) async fn run(
+    args: &Args,
+    session: &Session,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    let key = argument_bytes(&args.key);
+    let client = session.connect(output).await?;
+    let reply = client
+        .get(GetRequest::new(
+            &args.namespace,
+            key.clone(),
+            args.read.consistency.into(),
+        ))
+        .await?;
+    match reply.entry {
+        Some(entry) => print(&args.namespace, &entry, args.form(), args.meta, output),
+        None => Err(Failure::KeyNotFound {
+            namespace: args.namespace.clone(),
+            key: key.into(),
+        }),
+    }
+}
+
+fn print(
+    namespace: &str,
+    entry: &Entry,
+    form: Form,
+    meta: bool,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    if meta || output.format() == Format::Json {
+        return output.record(&EntryRow::new(namespace, entry, form));
+    }
+    match form {
+        Form::Hex => output.raw(format!("{}\n", hex(&entry.value)).as_bytes()),
+        Form::Base64 => output.raw(format!("{}\n", base64(&entry.value)).as_bytes()),
+        Form::Text if output.is_terminal() => {
+            output.raw(format!("{}\n", escape_for_terminal(&entry.value)).as_bytes())
+        }
+        Form::Text => output.raw(&entry.value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::printed;
+
+    fn show(value: &'static [u8], terminal: bool, form: Form, format: Format) -> String {
+        let entry = Entry {
+            key: "k".into(),
+            value: value.into(),
+            create_revision: 3,
+            revision: 12,
+            version: 2,
+        };
+        printed(format, terminal, |output| {
+            print("default", &entry, form, false, output)
+        })
+    }
+
+    #[test]
+    fn a_pipe_gets_the_exact_bytes() {
+        for format in [Format::Table, Format::Plain] {
+            assert_eq!(show(b"a\x1b[1m\n", false, Form::Text, format), "a\x1b[1m\n");
+            assert_eq!(show(b"", false, Form::Text, format), "");
+        }
+    }
+
+    #[test]
+    fn a_terminal_gets_a_newline_and_no_control_characters() {
+        let table = Format::Table;
+        assert_eq!(
+            show(b"a\x1b[1m\nb", true, Form::Text, table),
+            "a\\x1b[1m\nb\n"
+        );
+        assert_eq!(show(b"", true, Form::Text, table), "\n");
+    }
+
+    #[test]
+    fn other_forms_are_lines() {
+        assert_eq!(show(b"\xffA", false, Form::Hex, Format::Table), "ff41\n");
+        assert_eq!(show(b"\xffA", false, Form::Base64, Format::Table), "/0E=\n");
+        assert_eq!(
+            show(b"v", false, Form::Text, Format::Json),
+            "{\"namespace\":\"default\",\"key\":\"k\",\"value\":\"v\",\"create_revision\":\"3\",\
+             \"revision\":\"12\",\"version\":2}\n"
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! The commands, one file each: its arguments and `run`.
+
+pub(crate) mod bench;
+pub(crate) mod completion;
+pub(crate) mod count;
+pub(crate) mod del;
+pub(crate) mod entry;
+pub(crate) mod get;
+pub(crate) mod health;
+pub(crate) mod leader;
+pub(crate) mod ls;
+pub(crate) mod members;
+pub(crate) mod ns;
+pub(crate) mod put;
+pub(crate) mod status;
+pub(crate) mod version;
+
+use std::{
+    ffi::{OsStr, OsString},
+    os::unix::ffi::{OsStrExt, OsStringExt},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use common::{Client, ClientConfig, Error};
+
+use crate::{
+    cli::{Cli, Command, Globals},
+    failure::{Exit, Failure},
+    output::{Output, table::milliseconds},
+    prompt::Prompt,
+    survey::{self, Survey},
+};
+
+/// The longest time one connection attempt, or the question to one member, may take: with several
+/// members one that is down must not use up the time of a request.
+const PER_MEMBER: Duration = Duration::from_secs(1);
+
+/// How a command reaches the cluster and the user.
+pub(crate) struct Session {
+    endpoints: Vec<String>,
+    timeout: Duration,
+    pub(crate) prompt: Prompt,
+}
+
+impl Session {
+    fn new(globals: &Globals) -> Result<Self, Failure> {
+        Ok(Self {
+            endpoints: globals.endpoints()?,
+            timeout: globals.timeout,
+            prompt: Prompt::new(globals),
+        })
+    }
+
+    fn per_member(&self) -> Duration {
+        self.timeout.min(PER_MEMBER)
+    }
+
+    /// Connects to the cluster, beginning with the endpoint at `first`.
+    pub(crate) async fn connect_from(&self, first: usize) -> Result<Client, Failure> {
+        let mut endpoints = self.endpoints.clone();
+        let count = endpoints.len();
+        endpoints.rotate_left(first % count);
+        let mut config = ClientConfig::new(endpoints);
+        config.timeout = self.timeout;
+        config.connect_timeout = self.per_member();
+        match tokio::time::timeout(self.timeout, Client::connect(config)).await {
+            Ok(connected) => Ok(connected?),
+            Err(_) => Err(Failure::Api(Error::Unreachable {
+                reason: format!("no endpoint answered within {:?}", self.timeout),
+            })),
+        }
+    }
+
+    /// Connects to the cluster.
+    pub(crate) async fn connect(&self, output: &Output) -> Result<Client, Failure> {
+        output.verbose(&format!("connecting to {}", self.endpoints.join(", ")));
+        let client = self.connect_from(0).await?;
+        for member in client.members() {
+            output.verbose(&format!(
+                "member {} (id {}) at {}",
+                member.name, member.id, member.client_address
+            ));
+        }
+        Ok(client)
+    }
+
+    /// Asks every member how it is doing.
+    pub(crate) async fn survey(&self, output: &Output) -> Result<Survey, Failure> {
+        output.verbose(&format!("asking {}", self.endpoints.join(", ")));
+        let survey = survey::ask(&self.endpoints, self.per_member()).await?;
+        for remark in &survey.remarks {
+            output.note(remark);
+        }
+        Ok(survey)
+    }
+}
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let session = Session::new(&cli.globals)?;
+    let began = Instant::now();
+    let exit = dispatch(&cli.command, &session, output).await?;
+    output.verbose(&format!("took {}", milliseconds(began.elapsed())));
+    Ok(exit)
+}
+
+async fn dispatch(
+    command: &Command,
+    session: &Session,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    match command {
+        Command::Put(args) => put::run(args, session, output).await,
+        Command::Get(args) => get::run(args, session, output).await,
+        Command::Del(args) => del::run(args, session, output).await,
+        Command::Ls(args) => ls::run(args, session, output).await,
+        Command::Count(args) => count::run(args, session, output).await,
+        Command::Ns(command) => ns::run(command, session, output).await,
+        Command::Status => status::run(session, output).await,
+        Command::Health => return health::run(session, output).await,
+        Command::Members(command) => members::run(command, session, output).await,
+        Command::Leader(command) => leader::run(command, session, output).await,
+        Command::Bench(command) => bench::run(command, session, output).await,
+        Command::Completion(args) => completion::run(args, output),
+        Command::Version => version::run(output),
+    }
+    .map(|()| Exit::Ok)
+}
+
+/// An argument as the bytes it was given in: keys need not be UTF-8.
+fn argument_bytes(argument: &OsStr) -> Bytes {
+    Bytes::copy_from_slice(argument.as_bytes())
+}
+
+/// Likewise, or nothing.
+fn optional_bytes(argument: Option<&OsString>) -> Option<Bytes> {
+    argument.map(|argument| Bytes::from(argument.clone().into_vec()))
+}

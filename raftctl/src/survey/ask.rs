@@ -1,0 +1,258 @@
+//! Asking, and putting the answers together.
+
+use std::time::Duration;
+
+use common::{
+    Client, Error,
+    types::{Member, MemberStatus, Role},
+};
+use futures::{StreamExt, stream::FuturesUnordered};
+
+use super::{Health, Seen, Survey};
+use crate::failure::without_numbers;
+
+/// Behind by more entries than this, a member is catching up; below it, it merely heard of them a
+/// moment later.
+const CATCHING_UP: u64 = 1000;
+
+/// A leader that has not heard from a majority for so long leads nobody. Many times any sensible
+/// heartbeat interval.
+const QUORUM_LOST: Duration = Duration::from_secs(3);
+
+/// What came of asking one address.
+pub(super) type Reply = (String, Result<MemberStatus, Error>);
+
+/// Asks the endpoints and every member they know, each for at most `timeout`.
+///
+/// # Errors
+/// [`Error::Unreachable`] if nobody answers, or what they refused with.
+pub(crate) async fn ask(endpoints: &[String], timeout: Duration) -> Result<Survey, Error> {
+    let mut asked: Vec<String> = Vec::new();
+    let mut waiting = FuturesUnordered::new();
+    let question = |address: String| async move {
+        let answer = match tokio::time::timeout(timeout, Client::status_of(&address, timeout)).await
+        {
+            Ok(answer) => answer,
+            Err(_) => Err(Error::Unreachable {
+                reason: format!("no answer within {timeout:?}"),
+            }),
+        };
+        (address, answer)
+    };
+    for endpoint in endpoints {
+        if !asked.contains(endpoint) {
+            asked.push(endpoint.clone());
+            waiting.push(question(endpoint.clone()));
+        }
+    }
+    let mut replies: Vec<Reply> = Vec::new();
+    while let Some(reply) = waiting.next().await {
+        if let Ok(status) = &reply.1 {
+            for member in &status.members {
+                // A member that answers under another address is recognized by its id later on.
+                if member.id != status.id && !asked.contains(&member.client_address) {
+                    asked.push(member.client_address.clone());
+                    waiting.push(question(member.client_address.clone()));
+                }
+            }
+        }
+        replies.push(reply);
+    }
+    // In the order they were asked, whoever was quicker.
+    replies.sort_by_key(|(address, _)| asked.iter().position(|known| known == address));
+    assemble(replies)
+}
+
+/// Puts the replies together.
+pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
+    let mut answers: Vec<(String, MemberStatus)> = Vec::new();
+    let mut silent: Vec<(String, Error)> = Vec::new();
+    for (address, reply) in replies {
+        match reply {
+            // The same member under a second address.
+            Ok(status) if answers.iter().any(|(_, known)| is_same(known, &status)) => {}
+            Ok(status) => answers.push((address, status)),
+            Err(error) => silent.push((address, error)),
+        }
+    }
+    let Some(cluster_id) = majority_cluster(&answers) else {
+        return Err(nobody(silent));
+    };
+    let mut remarks = Vec::new();
+    answers.retain(|(address, status)| {
+        let ours = status.cluster_id.is_empty() || status.cluster_id == cluster_id;
+        if !ours {
+            remarks.push(format!(
+                "{address} belongs to another cluster ({}) and is left out",
+                status.cluster_id
+            ));
+        }
+        ours
+    });
+    let membership = answers
+        .iter()
+        .map(|(_, status)| status)
+        .filter(|status| !status.members.is_empty())
+        .max_by_key(|status| (status.term, status.role == Role::Leader, status.applied))
+        .map(|status| status.members.clone())
+        .unwrap_or_default();
+    let commit = answers
+        .iter()
+        .map(|(_, status)| status.commit)
+        .max()
+        .unwrap_or(0);
+
+    let mut members = Vec::new();
+    for member in membership {
+        let own = answers.iter().position(|(_, status)| {
+            status.id == member.id
+                || (status.id == 0 && status.client_address == member.client_address)
+        });
+        let answer = match own {
+            Some(index) => Ok(answers.swap_remove(index).1),
+            None => {
+                let reason = silent
+                    .iter()
+                    .position(|(address, _)| *address == member.client_address)
+                    .map(|index| reason(&silent.remove(index).1));
+                Err(reason.unwrap_or_else(|| "did not answer".to_owned()))
+            }
+        };
+        members.push(seen(member, answer, commit));
+    }
+    let voters = members.iter().filter(|seen| seen.member.voter).count();
+    let voters_up = members
+        .iter()
+        .filter(|seen| seen.member.voter && is_serving(seen))
+        .count();
+    // Those that are in no membership: still forming, or removed.
+    for (_, status) in answers {
+        members.push(seen(own_entry(&status), Ok(status), commit));
+    }
+    for (address, error) in silent {
+        remarks.push(format!("{address} did not answer: {}", reason(&error)));
+    }
+    members.sort_by(|a, b| {
+        (a.member.id, &a.member.client_address).cmp(&(b.member.id, &b.member.client_address))
+    });
+
+    let (leader, term, quorum_lost) = leader(&members);
+    Ok(Survey {
+        cluster_id,
+        term,
+        leader,
+        commit,
+        voters,
+        voters_up,
+        members,
+        remarks,
+        quorum_lost,
+    })
+}
+
+/// The leader of the highest term anyone knows, that term, and for how long the leader has not
+/// heard from a majority, if that is too long.
+fn leader(members: &[Seen]) -> (Option<Member>, u64, Option<Duration>) {
+    let statuses = || {
+        members
+            .iter()
+            .filter_map(|seen| Some((&seen.member, seen.answer.as_ref().ok()?)))
+    };
+    let leading = statuses()
+        .filter(|(_, status)| status.role == Role::Leader)
+        .max_by_key(|(_, status)| status.term);
+    let highest = statuses().map(|(_, status)| status.term).max().unwrap_or(0);
+    if let Some((member, status)) = leading {
+        // A follower that campaigned alone behind a partition has a higher term and no followers:
+        // a leader that still hears its majority leads.
+        let lost = status.since_quorum.filter(|since| *since > QUORUM_LOST);
+        return (Some(member.clone()), status.term, lost);
+    }
+    // The leader did not answer us; those that did may still follow it.
+    let followed = statuses()
+        .filter(|(_, status)| status.term == highest)
+        .filter_map(|(_, status)| status.leader)
+        .find_map(|id| members.iter().find(|seen| seen.member.id == id))
+        .filter(|seen| seen.answer.is_err());
+    (followed.map(|seen| seen.member.clone()), highest, None)
+}
+
+fn seen(member: Member, answer: Result<MemberStatus, String>, commit: u64) -> Seen {
+    let lag = answer
+        .as_ref()
+        .ok()
+        .map(|status| commit.saturating_sub(status.applied));
+    let health = match (&answer, lag) {
+        (Err(_), _) => Health::Unreachable,
+        (Ok(status), _) if status.role == Role::Forming => Health::Forming,
+        (Ok(status), _) if status.role == Role::Stopping => Health::Stopping,
+        (Ok(status), _) if status.role == Role::Candidate || status.leader.is_none() => {
+            Health::Electing
+        }
+        (Ok(status), _) if !status.alarms.is_empty() => Health::Alarm,
+        (Ok(_), Some(lag)) if lag > CATCHING_UP => Health::CatchingUp,
+        (Ok(_), _) => Health::Ok,
+    };
+    Seen {
+        member,
+        answer,
+        lag,
+        health,
+    }
+}
+
+/// Whether it can take part in decisions.
+fn is_serving(seen: &Seen) -> bool {
+    !matches!(
+        seen.health,
+        Health::Unreachable | Health::Forming | Health::Stopping
+    )
+}
+
+fn is_same(a: &MemberStatus, b: &MemberStatus) -> bool {
+    a.cluster_id == b.cluster_id && a.id == b.id && (a.id != 0 || a.peer_address == b.peer_address)
+}
+
+/// The cluster that most of them belong to; of several, the one asked first.
+fn majority_cluster(answers: &[(String, MemberStatus)]) -> Option<String> {
+    let ids = || answers.iter().map(|(_, status)| &status.cluster_id);
+    let count = |id: &String| ids().filter(|other| *other == id).count();
+    // `max_by_key` keeps the last of equals.
+    ids()
+        .rev()
+        .max_by_key(|id| (!id.is_empty(), count(id)))
+        .cloned()
+}
+
+/// A member as it describes itself.
+fn own_entry(status: &MemberStatus) -> Member {
+    Member {
+        id: status.id,
+        name: status.name.clone(),
+        voter: false,
+        client_address: status.client_address.clone(),
+        peer_address: status.peer_address.clone(),
+    }
+}
+
+fn nobody(silent: Vec<(String, Error)>) -> Error {
+    let unreachable = |error: &Error| matches!(error, Error::Unreachable { .. });
+    match silent.iter().find(|(_, error)| !unreachable(error)) {
+        Some((_, error)) => error.clone(),
+        None => Error::Unreachable {
+            reason: silent
+                .iter()
+                .map(|(address, error)| format!("{address}: {}", reason(error)))
+                .collect::<Vec<_>>()
+                .join("; "),
+        },
+    }
+}
+
+/// Why there was no answer.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Unreachable { reason } => without_numbers(reason),
+        error => without_numbers(error),
+    }
+}

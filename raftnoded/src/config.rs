@@ -1,0 +1,699 @@
+//! Every setting of the daemon, once: flag, environment variable, key of the file, default, check.
+//!
+//! [`Options`] is what was given: clap fills it from flags and `RAFTNODED_*`, serde from the file,
+//! and [`Options::or`] lays one over the other. [`Config`] is what results. Precedence: flag,
+//! environment, file, default.
+
+use std::{
+    fmt, fs, io,
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
+    path::{Path, PathBuf},
+    str::FromStr,
+    time::Duration,
+};
+
+use bytesize::ByteSize;
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+/// The kind of store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// State in RAM; log and snapshot file on disk.
+    #[default]
+    Memory,
+    /// State in RocksDB.
+    Rocksdb,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Rocksdb => "rocksdb",
+        })
+    }
+}
+
+/// When a write counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fsync {
+    /// On disk on a majority.
+    #[default]
+    Always,
+    /// Handed to the operating system on a majority: a power cut may take it back.
+    Never,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A length of time as people write it: `100ms`, `5s`, `1m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|error| format!("{error}; write it like 100ms or 5s"))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// The static list of a first formation: `n1=host:port,n2=host:port`, ordered by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peers(pub Vec<(String, String)>);
+
+impl FromStr for Peers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut list = Vec::new();
+        for item in text.split(',').map(str::trim) {
+            let Some((name, address)) = item.split_once('=') else {
+                return Err(format!("{item:?} is not of the form NAME=HOST:PORT"));
+            };
+            check_address(address).map_err(|reason| format!("{item:?}: {reason}"))?;
+            check_name(name)?;
+            list.push((name.to_owned(), address.to_owned()));
+        }
+        list.sort();
+        for pair in list.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                return Err(format!("{} is named twice", pair[0].0));
+            }
+        }
+        let mut addresses: Vec<_> = list.iter().map(|(_, address)| address).collect();
+        addresses.sort();
+        if let Some(pair) = addresses.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two members have the address {}", pair[0]));
+        }
+        Ok(Self(list))
+    }
+}
+
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, address)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, "{comma}{name}={address}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Peers {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Peers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let fine = !name.is_empty()
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if fine {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} cannot name a member: give 1 to 64 of A-Z a-z 0-9 . _ -"
+        ))
+    }
+}
+
+fn check_address(address: &str) -> Result<(), String> {
+    let port = address
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(_) => Ok(()),
+        None => Err(format!("{address:?} is not of the form HOST:PORT")),
+    }
+}
+
+macro_rules! options {
+    ($($(#[doc = $doc:literal])+ $(#[arg($($arg:tt)*)])? $name:ident / $variable:literal: $kind:ty),+ $(,)?) => {
+        /// The settings as they were given; what was not given is absent.
+        #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+        pub struct Options {
+            $(
+                $(#[doc = $doc])+
+                #[arg(long, env = $variable $(, $($arg)*)?)]
+                #[serde(skip_serializing_if = "Option::is_none")]
+                pub $name: Option<$kind>,
+            )+
+        }
+
+        impl Options {
+            /// These settings, and those of `below` where one is absent.
+            pub fn or(self, below: Self) -> Self {
+                Self { $($name: self.$name.or(below.$name),)+ }
+            }
+        }
+    };
+}
+
+options! {
+    /// Name of this member, for people [default: the host's name]
+    #[arg(value_name = "NAME")]
+    name / "RAFTNODED_NAME": String,
+    /// Address of the client API [default: 127.0.0.1:7420]
+    #[arg(value_name = "HOST:PORT")]
+    listen / "RAFTNODED_LISTEN": String,
+    /// Address at which clients reach the client API [default: that of --listen]
+    #[arg(value_name = "HOST:PORT")]
+    advertise / "RAFTNODED_ADVERTISE": String,
+    /// Address on which members talk to each other [default: this member's in --peers, else
+    /// 127.0.0.1:7421]
+    #[arg(value_name = "HOST:PORT")]
+    peer_listen / "RAFTNODED_PEER_LISTEN": String,
+    /// Address at which other members reach this one [default: this member's in --peers, else
+    /// that of --peer-listen]
+    #[arg(value_name = "HOST:PORT")]
+    peer_advertise / "RAFTNODED_PEER_ADVERTISE": String,
+    /// Directory of all data; one process at a time [default: $STATE_DIRECTORY, else
+    /// $XDG_STATE_HOME/raftnoded/NAME]
+    #[arg(value_name = "DIR")]
+    data_dir / "RAFTNODED_DATA_DIR": PathBuf,
+    /// Where the state is kept; both survive restarts [default: memory]
+    #[arg(value_enum)]
+    store / "RAFTNODED_STORE": Store,
+    /// The members of a new cluster, the same list on each: n1=HOST:PORT,n2=HOST:PORT,... with
+    /// the addresses of --peer-listen. Ignored once formed
+    #[arg(value_name = "LIST")]
+    peers / "RAFTNODED_PEERS": Peers,
+    /// How often a leader says that it is there [default: 100ms]
+    #[arg(value_name = "TIME")]
+    heartbeat / "RAFTNODED_HEARTBEAT": Span,
+    /// Shortest time without a leader before a member campaigns; the longest is twice that. More
+    /// for a WAN [default: 300ms]
+    #[arg(value_name = "TIME")]
+    election_timeout / "RAFTNODED_ELECTION_TIMEOUT": Span,
+    /// Append requests in flight to each member; more for a WAN [default: 2]
+    #[arg(value_name = "N")]
+    append_in_flight / "RAFTNODED_APPEND_IN_FLIGHT": u32,
+    /// Threads for requests and consensus [default: 1 up to 3 cores, else half of them]
+    #[arg(value_name = "N")]
+    threads / "RAFTNODED_THREADS": u32,
+    /// When a write is acknowledged: on disk on a majority, or only handed to the operating
+    /// system [default: always]
+    #[arg(value_enum)]
+    fsync / "RAFTNODED_FSYNC": Fsync,
+    /// Longest value accepted, up to 32MiB; the same on all members [default: 1MiB]
+    #[arg(value_name = "SIZE")]
+    max_value_bytes / "RAFTNODED_MAX_VALUE_BYTES": ByteSize,
+    /// Client connections served at once [default: 10000]
+    #[arg(value_name = "N")]
+    max_connections / "RAFTNODED_MAX_CONNECTIONS": u32,
+    /// Requests in flight on one connection [default: 4096]
+    #[arg(value_name = "N")]
+    max_in_flight / "RAFTNODED_MAX_IN_FLIGHT": u32,
+    /// Create a namespace when something is put into it [default: true]
+    #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    auto_create_namespaces / "RAFTNODED_AUTO_CREATE_NAMESPACES": bool,
+    /// Bytes of log after which a snapshot is taken [default: 64MiB]
+    #[arg(value_name = "SIZE")]
+    snapshot_every / "RAFTNODED_SNAPSHOT_EVERY": ByteSize,
+    /// Bytes of log kept for members that lag, though a snapshot covers them [default: 64MiB]
+    #[arg(value_name = "SIZE")]
+    log_retain / "RAFTNODED_LOG_RETAIN": ByteSize,
+    /// Size of a file of the log, 1MiB to 1GiB [default: 64MiB]
+    #[arg(value_name = "SIZE")]
+    log_segment / "RAFTNODED_LOG_SEGMENT": ByteSize,
+    /// Form of the log on stderr [default: text on a terminal, else json]
+    #[arg(value_enum)]
+    log_format / "RAFTNODED_LOG_FORMAT": LogFormat,
+    /// Level, or directives as in tracing's EnvFilter [default: info]
+    #[arg(value_name = "LEVEL")]
+    log_level / "RAFTNODED_LOG_LEVEL": String,
+    /// Listen on addresses that others can reach without TLS
+    #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    insecure / "RAFTNODED_INSECURE": bool,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file has an error.
+    #[error("{}: {reason}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// Where and what.
+        reason: String,
+    },
+    /// A setting has no sensible value.
+    #[error("--{setting}: {reason}")]
+    Invalid {
+        /// The flag without its dashes.
+        setting: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+fn invalid(setting: &'static str, reason: impl Into<String>) -> ConfigError {
+    ConfigError::Invalid {
+        setting,
+        reason: reason.into(),
+    }
+}
+
+impl Options {
+    /// Reads the settings of a TOML file; its keys are the flags without their dashes.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or has an unknown key.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::File {
+            path: path.to_owned(),
+            source,
+        })?;
+        toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+            path: path.to_owned(),
+            reason: error.to_string().trim_end().to_owned(),
+        })
+    }
+}
+
+/// The settings that a member runs with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// The name given; the data directory may hold another if none was.
+    pub name: Option<String>,
+    /// The name of a new member if none was given.
+    pub default_name: String,
+    /// See the flag `--listen`; so on for the others.
+    pub listen: SocketAddr,
+    /// `--advertise`
+    pub advertise: Option<String>,
+    /// `--peer-listen`
+    pub peer_listen: SocketAddr,
+    /// `--peer-advertise`
+    pub peer_advertise: Option<String>,
+    /// `--data-dir`
+    pub data_dir: PathBuf,
+    /// `--store`, if given
+    pub store: Option<Store>,
+    /// `--peers`
+    pub peers: Option<Peers>,
+    /// `--heartbeat`
+    pub heartbeat: Duration,
+    /// `--election-timeout`
+    pub election_timeout: Duration,
+    /// `--append-in-flight`
+    pub append_in_flight: usize,
+    /// `--threads`
+    pub threads: usize,
+    /// `--fsync`
+    pub fsync: Fsync,
+    /// `--max-value-bytes`
+    pub max_value_bytes: usize,
+    /// `--max-connections`
+    pub max_connections: usize,
+    /// `--max-in-flight`
+    pub max_in_flight: usize,
+    /// `--auto-create-namespaces`
+    pub auto_create_namespaces: bool,
+    /// `--snapshot-every`
+    pub snapshot_every: u64,
+    /// `--log-retain`
+    pub log_retain: u64,
+    /// `--log-segment`
+    pub log_segment: u32,
+    /// `--log-format`, if given
+    pub log_format: Option<LogFormat>,
+    /// `--log-level`
+    pub log_level: String,
+}
+
+impl Config {
+    /// Fills in the defaults and checks everything that can be checked without starting.
+    ///
+    /// # Errors
+    /// [`ConfigError`]: which setting, and what is wrong with it.
+    pub fn new(given: &Options) -> Result<Self, ConfigError> {
+        let default_name = rustix::system::uname()
+            .nodename()
+            .to_str()
+            .ok()
+            .filter(|name| check_name(name).is_ok())
+            .unwrap_or("raftnode")
+            .to_owned();
+        if let Some(name) = &given.name {
+            check_name(name).map_err(|reason| invalid("name", reason))?;
+        }
+        let name = given.name.as_ref().unwrap_or(&default_name);
+        let own_peer_address = match &given.peers {
+            None => None,
+            Some(peers) => {
+                let own = peers.0.iter().find(|(peer, _)| peer == name);
+                let Some((_, address)) = own else {
+                    return Err(invalid(
+                        "peers",
+                        format!("{name} is not in the list {peers}; give --name one of its names"),
+                    ));
+                };
+                Some(address.clone())
+            }
+        };
+        let insecure = given.insecure.unwrap_or(false);
+        let listen = given.listen.as_deref().unwrap_or("127.0.0.1:7420");
+        let peer_listen = given
+            .peer_listen
+            .as_deref()
+            .or(own_peer_address.as_deref())
+            .unwrap_or("127.0.0.1:7421");
+        for (setting, address) in [
+            ("advertise", &given.advertise),
+            ("peer-advertise", &given.peer_advertise),
+        ] {
+            if let Some(address) = address {
+                check_address(address).map_err(|reason| invalid(setting, reason))?;
+            }
+        }
+        let heartbeat = given.heartbeat.map_or(Duration::from_millis(100), |s| s.0);
+        let election_timeout = given
+            .election_timeout
+            .map_or(Duration::from_millis(300), |s| s.0);
+        if heartbeat < Duration::from_millis(5) {
+            return Err(invalid("heartbeat", "give at least 5ms"));
+        }
+        if election_timeout < heartbeat * 2 {
+            return Err(invalid(
+                "election-timeout",
+                format!(
+                    "{} is not at least twice the heartbeat of {}",
+                    Span(election_timeout),
+                    Span(heartbeat)
+                ),
+            ));
+        }
+        let log_segment = size(
+            given.log_segment,
+            "log-segment",
+            64 << 20,
+            1 << 20..=1 << 30,
+        )?;
+        let max_value = size(
+            given.max_value_bytes,
+            "max-value-bytes",
+            1 << 20,
+            1..=32 << 20,
+        )?;
+        if max_value > log_segment / 2 {
+            return Err(invalid(
+                "log-segment",
+                format!("half of it must hold a value of --max-value-bytes, {max_value} bytes"),
+            ));
+        }
+        Ok(Self {
+            name: given.name.clone(),
+            data_dir: data_dir(given, name)?,
+            default_name,
+            listen: resolve("listen", listen, insecure)?,
+            advertise: given.advertise.clone(),
+            peer_listen: resolve("peer-listen", peer_listen, insecure)?,
+            peer_advertise: given.peer_advertise.clone().or(own_peer_address),
+            store: given.store,
+            peers: given.peers.clone(),
+            heartbeat,
+            election_timeout,
+            append_in_flight: count(given.append_in_flight, "append-in-flight", 2)?,
+            threads: count(given.threads, "threads", default_threads())?,
+            fsync: given.fsync.unwrap_or_default(),
+            max_value_bytes: usize::try_from(max_value).unwrap_or(usize::MAX),
+            max_connections: count(given.max_connections, "max-connections", 10_000)?,
+            max_in_flight: count(given.max_in_flight, "max-in-flight", 4096)?,
+            auto_create_namespaces: given.auto_create_namespaces.unwrap_or(true),
+            snapshot_every: size(
+                given.snapshot_every,
+                "snapshot-every",
+                64 << 20,
+                1 << 20..=1 << 40,
+            )?,
+            log_retain: size(given.log_retain, "log-retain", 64 << 20, 0..=1 << 40)?,
+            log_segment: u32::try_from(log_segment).unwrap_or(u32::MAX),
+            log_format: given.log_format,
+            log_level: given.log_level.clone().unwrap_or_else(|| "info".to_owned()),
+        })
+    }
+
+    /// The same as settings with every value spelled out, for `config show`.
+    pub fn to_options(&self, given: &Options) -> Options {
+        let number = |n: usize| u32::try_from(n).ok();
+        Options {
+            name: self
+                .name
+                .clone()
+                .or_else(|| Some(self.default_name.clone())),
+            listen: Some(self.listen.to_string()),
+            advertise: self.advertise.clone(),
+            peer_listen: Some(self.peer_listen.to_string()),
+            peer_advertise: self.peer_advertise.clone(),
+            data_dir: Some(self.data_dir.clone()),
+            store: Some(self.store.unwrap_or_default()),
+            peers: self.peers.clone(),
+            heartbeat: Some(Span(self.heartbeat)),
+            election_timeout: Some(Span(self.election_timeout)),
+            append_in_flight: number(self.append_in_flight),
+            threads: number(self.threads),
+            fsync: Some(self.fsync),
+            max_value_bytes: Some(ByteSize(self.max_value_bytes as u64)),
+            max_connections: number(self.max_connections),
+            max_in_flight: number(self.max_in_flight),
+            auto_create_namespaces: Some(self.auto_create_namespaces),
+            snapshot_every: Some(ByteSize(self.snapshot_every)),
+            log_retain: Some(ByteSize(self.log_retain)),
+            log_segment: Some(ByteSize(u64::from(self.log_segment))),
+            log_format: self.log_format,
+            log_level: Some(self.log_level.clone()),
+            insecure: given.insecure,
+        }
+    }
+}
+
+/// One thread beats two on two cores: consensus wakes once for a batch and not once for a message.
+fn default_threads() -> u32 {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    u32::try_from(cores / 2).unwrap_or(u32::MAX).max(1)
+}
+
+fn count(given: Option<u32>, setting: &'static str, default: u32) -> Result<usize, ConfigError> {
+    match given.unwrap_or(default) {
+        0 => Err(invalid(setting, "give at least 1")),
+        count => Ok(count as usize),
+    }
+}
+
+fn size(
+    given: Option<ByteSize>,
+    setting: &'static str,
+    default: u64,
+    range: std::ops::RangeInclusive<u64>,
+) -> Result<u64, ConfigError> {
+    let size = given.map_or(default, |size| size.as_u64());
+    if range.contains(&size) {
+        Ok(size)
+    } else {
+        Err(invalid(
+            setting,
+            format!(
+                "{size} bytes is not between {} and {} bytes",
+                range.start(),
+                range.end()
+            ),
+        ))
+    }
+}
+
+fn resolve(
+    setting: &'static str,
+    address: &str,
+    insecure: bool,
+) -> Result<SocketAddr, ConfigError> {
+    check_address(address).map_err(|reason| invalid(setting, reason))?;
+    let found = address
+        .to_socket_addrs()
+        .map_err(|error| invalid(setting, format!("{address}: {error}")))?
+        .next()
+        .ok_or_else(|| invalid(setting, format!("{address} resolves to nothing")))?;
+    let loopback = match found.ip() {
+        IpAddr::V4(ip) => ip.is_loopback(),
+        IpAddr::V6(ip) => ip.is_loopback(),
+    };
+    if !loopback && !insecure {
+        return Err(invalid(
+            setting,
+            format!(
+                "others can reach {address}, and traffic is neither encrypted nor authenticated; \
+                 listen on a loopback address, or give --insecure if the network is trusted"
+            ),
+        ));
+    }
+    Ok(found)
+}
+
+fn data_dir(given: &Options, name: &str) -> Result<PathBuf, ConfigError> {
+    if let Some(directory) = &given.data_dir {
+        return Ok(directory.clone());
+    }
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    if let Some(directory) = variable("STATE_DIRECTORY") {
+        return Ok(directory.into());
+    }
+    let state = variable("XDG_STATE_HOME")
+        .map(PathBuf::from)
+        .or_else(|| variable("HOME").map(|home| Path::new(&home).join(".local").join("state")));
+    state
+        .map(|state| state.join("raftnoded").join(name))
+        .ok_or_else(|| {
+            invalid(
+                "data-dir",
+                "neither $STATE_DIRECTORY, $XDG_STATE_HOME nor $HOME is set; give the directory",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(toml: &str) -> Options {
+        toml::from_str(toml).unwrap()
+    }
+
+    #[test]
+    fn defaults_are_filled_in() {
+        let config = Config::new(&Options::default()).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:7420".parse().unwrap());
+        assert_eq!(config.peer_listen, "127.0.0.1:7421".parse().unwrap());
+        assert_eq!(config.max_value_bytes, 1 << 20);
+        assert_eq!(config.election_timeout, Duration::from_millis(300));
+        assert!(config.auto_create_namespaces);
+    }
+
+    #[test]
+    fn a_member_finds_itself_in_the_list() {
+        let given = options("name = 'n2'\npeers = 'n2=127.0.0.1:2, n1=127.0.0.1:1'");
+        let config = Config::new(&given).unwrap();
+        assert_eq!(config.peer_listen.port(), 2);
+        assert_eq!(config.peer_advertise.as_deref(), Some("127.0.0.1:2"));
+        assert_eq!(
+            config.peers.unwrap().to_string(),
+            "n1=127.0.0.1:1,n2=127.0.0.1:2"
+        );
+    }
+
+    #[test]
+    fn the_first_setting_given_wins() {
+        let flags = options("heartbeat = '50ms'");
+        let file = options("heartbeat = '70ms'\nstore = 'rocksdb'");
+        let merged = flags.or(file);
+        assert_eq!(merged.heartbeat, Some(Span(Duration::from_millis(50))));
+        assert_eq!(merged.store, Some(Store::Rocksdb));
+    }
+
+    #[test]
+    fn nonsense_is_refused_and_named() {
+        for (toml, setting, words) in [
+            ("name = 'a b'", "name", "cannot name a member"),
+            (
+                "name = 'n9'\npeers = 'n1=h:1'",
+                "peers",
+                "n9 is not in the list",
+            ),
+            ("listen = '0.0.0.0:1'", "listen", "--insecure"),
+            ("listen = 'nonsense'", "listen", "HOST:PORT"),
+            (
+                "heartbeat = '200ms'",
+                "election-timeout",
+                "twice the heartbeat",
+            ),
+            ("threads = 0", "threads", "at least 1"),
+            (
+                "max-value-bytes = '33MiB'",
+                "max-value-bytes",
+                "not between",
+            ),
+            ("log-segment = '1MiB'", "log-segment", "must hold a value"),
+        ] {
+            let error = Config::new(&options(toml)).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("--{setting}: ")),
+                "{toml}: {error}"
+            );
+            assert!(error.contains(words), "{toml}: {error}");
+        }
+        for toml in ["no-such-key = 1", "peers = 'n1=h:1,n1=h:2'", "peers = 'n1'"] {
+            assert!(toml::from_str::<Options>(toml).is_err(), "{toml}");
+        }
+        assert!(Config::new(&options("listen = '0.0.0.0:1'\ninsecure = true")).is_ok());
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read_back() {
+        let given = options("name = 'n1'\nheartbeat = '40ms'\nlog-retain = '1MiB'");
+        let config = Config::new(&given).unwrap();
+        let shown = toml::to_string(&config.to_options(&given)).unwrap();
+        assert_eq!(
+            Config::new(&options(&shown)).unwrap().heartbeat,
+            config.heartbeat
+        );
+        assert_eq!(
+            Config::new(&options(&shown)).unwrap().log_retain,
+            config.log_retain
+        );
+    }
+}

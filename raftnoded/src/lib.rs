@@ -1,0 +1,31 @@
+//! The daemon of raftnode: one member of a replicated key-value store.
+//!
+//! ```text
+//! main.rs      flags, logging, exit code
+//! node         opens, wires, starts and stops everything, in order
+//! config       every setting, once
+//! identity     the data directory: who this member is
+//! listener     accepting connections, for both ports
+//! rpc          the client API over TCP, one line a method
+//! service      the operations and their rules
+//! raft         consensus: log, replication, snapshots, formation
+//! wal          the write-ahead log under it
+//! store        the deterministic state machine
+//! engine       ordered bytes under that: memory or RocksDB
+//! ```
+//!
+//! Imports point down this list, and `node` may import everything.
+
+pub mod config;
+pub mod engine;
+pub mod identity;
+mod listener;
+pub mod node;
+pub mod raft;
+mod reclaim;
+mod rpc;
+pub mod service;
+pub mod store;
+pub mod wal;
+
+pub use node::{Failure, Node};

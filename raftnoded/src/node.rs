@@ -1,0 +1,461 @@
+//! The composition root: opens everything in order, wires it, and takes it down in order.
+//!
+//! Start: lock the data directory, bind both ports, answer clients ("forming") and other members;
+//! then, if there is no cluster yet, form it; open log and store; take part. A client therefore
+//! gets an answer from the first moment, and a restart of all members at once needs no order.
+//!
+//! Stop: refuse new requests, hand leadership over, let requests under way finish, stop consensus,
+//! close the files. A stop is not a leave: the member stays in the membership.
+
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{net::TcpListener, sync::watch};
+
+use crate::{
+    config::{Config, Fsync, Peers, Store},
+    engine::{Batch, Engine, EngineError, Memory},
+    identity::{Belonging, DataDirectory, DirectoryError, Identity},
+    listener::Connections,
+    raft::{
+        Compaction, Consensus, Founder, PeerServer, Settings, StartError,
+        formation::{self, FormationError},
+        log::{LogError, LogStore},
+        machine::{
+            Machine,
+            files::{LoadError, SnapshotFiles},
+        },
+        types::MemberInfo,
+    },
+    reclaim, rpc,
+    service::{About, Bounds, Part, Service},
+    store, wal,
+};
+
+/// How long requests under way may take to finish when the member stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a handover of leadership may take when the member stops.
+const HAND_OVER: Duration = Duration::from_secs(2);
+
+/// Why a member cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The data directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The log in it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The snapshot file in it.
+    #[error(transparent)]
+    Snapshot(#[from] LoadError),
+    /// The state in it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The layout of the state in it.
+    #[error(transparent)]
+    Layout(#[from] store::OpenError),
+    /// A directory in it.
+    #[error("cannot use {path}: {source}")]
+    Files {
+        /// Which.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// This build has no such store.
+    #[error(
+        "this raftnoded was built without RocksDB; start it with --store memory, or build it with \
+         the feature \"rocksdb\""
+    )]
+    NoRocksdb,
+    /// A port.
+    #[error(
+        "cannot listen on {address}: {source}; is another raftnoded running? Give another \
+         --{setting}"
+    )]
+    Port {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that sets it.
+        setting: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The formation of the cluster.
+    #[error(transparent)]
+    Formation(#[from] FormationError),
+    /// Consensus did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The log could not be written.
+    #[error(
+        "the log could not be written or synced: {0}; what was acknowledged is safe, but this \
+         member must not go on. Check the disk, then restart"
+    )]
+    LogWrite(String),
+    /// Consensus stopped by itself.
+    #[error("consensus stopped: {0}")]
+    Stopped(String),
+}
+
+impl Failure {
+    /// The process's exit code: 3 for the data directory, 4 for a port, 5 for the formation.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Directory(_)
+            | Self::Log(_)
+            | Self::Snapshot(_)
+            | Self::Engine(_)
+            | Self::Layout(_)
+            | Self::Files { .. }
+            | Self::Formation(FormationError::Wiped { .. }) => 3,
+            Self::Port { .. } => 4,
+            Self::Formation(FormationError::NotAFounder { .. }) => 5,
+            Self::NoRocksdb => 2,
+            Self::Start(_) | Self::LogWrite(_) | Self::Stopped(_) => 1,
+        }
+    }
+}
+
+/// A member that listens.
+pub struct Node {
+    config: Config,
+    directory: DataDirectory,
+    identity: Identity,
+    service: Arc<Service>,
+    clients: Connections,
+    peers: PeerServer,
+    client_address: String,
+    peer_address: String,
+}
+
+impl Node {
+    /// Opens the data directory and both ports, and begins to answer.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn bind(config: Config) -> Result<Self, Failure> {
+        let directory = DataDirectory::open(&config.data_dir)?;
+        let identity =
+            directory.identity(config.name.as_deref(), &config.default_name, config.store)?;
+        let client_listener = listen(config.listen, "listen").await?;
+        let peer_listener = listen(config.peer_listen, "peer-listen").await?;
+        let client_address = advertised(config.advertise.as_ref(), &client_listener);
+        let peer_address = advertised(config.peer_advertise.as_ref(), &peer_listener);
+        let service = Arc::new(Service::new(About {
+            name: identity.name.clone(),
+            client_address: client_address.clone(),
+            peer_address: peer_address.clone(),
+            store: identity.store,
+            fsync: config.fsync,
+            auto_create_namespaces: config.auto_create_namespaces,
+            bounds: Bounds {
+                max_value_bytes: config.max_value_bytes,
+                max_connections: config.max_connections,
+                max_in_flight: config.max_in_flight,
+            },
+        }));
+        Ok(Self {
+            clients: rpc::serve(client_listener, Arc::clone(&service)),
+            peers: PeerServer::start(peer_listener),
+            config,
+            directory,
+            identity,
+            service,
+            client_address,
+            peer_address,
+        })
+    }
+
+    /// The member's name.
+    pub fn name(&self) -> &str {
+        &self.identity.name
+    }
+
+    /// The address of the client API.
+    pub fn client_address(&self) -> &str {
+        &self.client_address
+    }
+
+    /// The address on which members talk to each other.
+    pub fn peer_address(&self) -> &str {
+        &self.peer_address
+    }
+
+    /// Takes part until `shutdown` says true, or a fault ends it.
+    ///
+    /// # Errors
+    /// [`Failure`]
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) -> Result<(), Failure> {
+        let stop = async move {
+            // A sender that is gone can ask no more: then only a fault ends the member.
+            if shutdown.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::pin!(stop);
+        let belonging = tokio::select! {
+            () = &mut stop => {
+                self.close().await;
+                return Ok(());
+            }
+            belonging = self.belonging() => belonging?,
+        };
+        let (broken, mut fault) = watch::channel(None);
+        let consensus = self.take_part(&belonging, broken).await?;
+        let watched = tokio::spawn(observe(consensus.clone()));
+
+        let failure = tokio::select! {
+            () = stop => None,
+            reason = consensus.stopped() => Some(Failure::Stopped(reason)),
+            Ok(reason) = fault.wait_for(Option::is_some) => {
+                Some(Failure::LogWrite(reason.clone().unwrap_or_default()))
+            }
+        };
+        watched.abort();
+        if let Some(failure) = failure {
+            // The cause of a stop is often a failed write, and then the better answer.
+            return Err(match &*fault.borrow() {
+                Some(reason) => Failure::LogWrite(reason.clone()),
+                None => failure,
+            });
+        }
+        tracing::info!("stopping");
+        let draining = self.service.drain(DRAIN);
+        let handing_over = consensus.hand_over(HAND_OVER);
+        tokio::join!(draining, handing_over);
+        self.close().await;
+        consensus
+            .shutdown()
+            .await
+            .map_err(|error| Failure::LogWrite(error.to_string()))?;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    async fn close(&self) {
+        self.clients.close().await;
+        self.peers.shutdown().await;
+    }
+
+    /// The cluster this member belongs to; forms it if there is none yet.
+    async fn belonging(&mut self) -> Result<Belonging, Failure> {
+        if let Some(belonging) = &self.identity.membership {
+            return Ok(belonging.clone());
+        }
+        let belonging = match &self.config.peers {
+            Some(Peers(list)) => {
+                let me = Founder {
+                    name: self.identity.name.clone(),
+                    incarnation: self.identity.incarnation,
+                    client_address: self.client_address.clone(),
+                    list: list.clone(),
+                };
+                let formed = formation::form(&self.peers, me).await?;
+                Belonging {
+                    cluster_id: formed.cluster_id,
+                    node_id: formed.node_id,
+                    taken_part: false,
+                    founders: formed.founders.into_iter().map(Into::into).collect(),
+                }
+            }
+            None => Belonging {
+                cluster_id: rand::random(),
+                node_id: 1,
+                taken_part: false,
+                founders: vec![(1, self.info()).into()],
+            },
+        };
+        self.identity.membership = Some(belonging.clone());
+        self.directory.write(&self.identity)?;
+        tracing::info!(
+            cluster = format!("{:032x}", belonging.cluster_id),
+            node = belonging.node_id,
+            "cluster formed"
+        );
+        Ok(belonging)
+    }
+
+    fn info(&self) -> MemberInfo {
+        MemberInfo {
+            name: self.identity.name.clone(),
+            incarnation: self.identity.incarnation,
+            client_address: self.client_address.clone(),
+            peer_address: self.peer_address.clone(),
+        }
+    }
+
+    /// Opens log and store, and starts consensus.
+    async fn take_part(
+        &mut self,
+        belonging: &Belonging,
+        broken: watch::Sender<Option<String>>,
+    ) -> Result<Consensus, Failure> {
+        let opened = self.open(belonging, broken).await?;
+        let pristine = opened.log.is_pristine();
+        if pristine && belonging.taken_part {
+            return Err(DirectoryError::LogLost {
+                path: self.directory.path().join("wal"),
+                id: belonging.node_id,
+            }
+            .into());
+        }
+        let settings = Settings {
+            cluster_id: belonging.cluster_id,
+            node_id: belonging.node_id,
+            incarnation: self.identity.incarnation,
+            heartbeat: self.config.heartbeat,
+            election_timeout: self.config.election_timeout,
+            append_in_flight: self.config.append_in_flight,
+            compaction: Compaction {
+                snapshot_every: self.config.snapshot_every,
+                retain: self.config.log_retain,
+            },
+        };
+        let machine = Machine::new(
+            Arc::clone(&opened.engine),
+            belonging.cluster_id,
+            opened.files.clone(),
+            self.identity.store == Store::Memory,
+        );
+        let consensus = Consensus::start(
+            &settings,
+            opened.log.clone(),
+            machine,
+            opened.files,
+            &self.peers,
+        )
+        .await?;
+        if pristine && !belonging.founders.is_empty() {
+            let founders: Vec<_> = belonging.founders.iter().cloned().map(Into::into).collect();
+            consensus.initialize(&founders).await?;
+        }
+        if !belonging.taken_part {
+            tokio::spawn(note_part(
+                opened.log,
+                self.directory.path().to_owned(),
+                self.identity.clone(),
+            ));
+        }
+        tokio::spawn(reclaim::run(consensus.clone(), Arc::clone(&opened.engine)));
+        self.service.join(Part {
+            cluster_id: belonging.cluster_id,
+            consensus: consensus.clone(),
+            engine: opened.engine,
+        });
+        Ok(consensus)
+    }
+
+    async fn open(
+        &self,
+        belonging: &Belonging,
+        broken: watch::Sender<Option<String>>,
+    ) -> Result<Opened, Failure> {
+        let path = self.directory.path().to_owned();
+        let store = self.identity.store;
+        let cluster_id = belonging.cluster_id;
+        let options = wal::Options {
+            segment_bytes: self.config.log_segment,
+            fsync: self.config.fsync == Fsync::Always,
+        };
+        let opening = tokio::task::spawn_blocking(move || -> Result<Opened, Failure> {
+            let snapshot = path.join("snapshot");
+            let files = SnapshotFiles::open(snapshot.clone()).map_err(|source| Failure::Files {
+                path: snapshot.display().to_string(),
+                source,
+            })?;
+            let engine: Arc<dyn Engine> = match store {
+                Store::Memory => {
+                    let engine = Memory::new();
+                    files.load(&engine, cluster_id)?;
+                    Arc::new(engine)
+                }
+                #[cfg(feature = "rocksdb")]
+                Store::Rocksdb => Arc::new(crate::engine::RocksDb::open(&path.join("db"))?),
+                #[cfg(not(feature = "rocksdb"))]
+                Store::Rocksdb => return Err(Failure::NoRocksdb),
+            };
+            let mut batch = Batch::new(&*engine);
+            store::initialize(&mut batch)?;
+            let writes = batch.into_writes();
+            if !writes.is_empty() {
+                engine.write(writes)?;
+            }
+            let log = LogStore::open(
+                path.join("wal"),
+                options,
+                Box::new(move |error| {
+                    broken.send_replace(Some(error.to_string()));
+                }),
+            )?;
+            Ok(Opened { log, engine, files })
+        });
+        opening.await.map_err(|error| Failure::Files {
+            path: self.directory.path().display().to_string(),
+            source: io::Error::other(error),
+        })?
+    }
+}
+
+struct Opened {
+    log: LogStore,
+    engine: Arc<dyn Engine>,
+    files: SnapshotFiles,
+}
+
+async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|source| Failure::Port {
+            address,
+            setting,
+            source,
+        })
+}
+
+/// The address given, or the one that is really listened on: the port may have been 0.
+fn advertised(given: Option<&String>, listener: &TcpListener) -> String {
+    match (given, listener.local_addr()) {
+        (Some(given), _) => given.clone(),
+        (None, Ok(address)) => address.to_string(),
+        (None, Err(_)) => String::new(),
+    }
+}
+
+/// Notes in the identity, once the log is no longer empty, that this member has taken part.
+async fn note_part(log: LogStore, directory: std::path::PathBuf, mut identity: Identity) {
+    while log.is_pristine() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let Some(belonging) = &mut identity.membership else {
+        return;
+    };
+    belonging.taken_part = true;
+    belonging.founders.clear();
+    if let Err(error) = crate::identity::replace(&directory, &identity) {
+        tracing::warn!(%error, "could not note that this member has taken part");
+    }
+}
+
+/// Logs what an operator wants to know of the consensus.
+async fn observe(consensus: Consensus) {
+    let mut last = (None, 0);
+    loop {
+        let view = consensus.view();
+        let now = (view.leader, view.term);
+        if now != last {
+            match view.leader {
+                Some(leader) => tracing::info!(
+                    leader,
+                    term = view.term,
+                    index = view.last_log,
+                    "leader elected"
+                ),
+                None => tracing::warn!(term = view.term, index = view.last_log, "no leader"),
+            }
+            last = now;
+        }
+        consensus.leader_changed(Duration::from_secs(1)).await;
+    }
+}

@@ -1,0 +1,80 @@
+//! Keeps the log bounded by bytes: takes a snapshot when the log behind the last one has grown
+//! enough, and purges what the snapshot covers, but for a stretch kept for members that lag a
+//! little.
+//!
+//! openraft's own policies count entries, and an entry is 60 bytes or a megabyte. They are
+//! switched off; this task triggers both.
+//!
+//! With S the size of the last snapshot, a snapshot is due when `log behind it >= max(every, S)`:
+//! writing it again and again then costs at most as much as the log itself.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use openraft::async_runtime::WatchReceiver;
+
+use super::{RaftHandle, log::LogStore, machine::Progress};
+
+/// How often the log is measured.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// When to take a snapshot and what to keep of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compaction {
+    /// Bytes of log behind the last snapshot that call for another one.
+    pub snapshot_every: u64,
+    /// Bytes of log kept for members that lag, though a snapshot covers them.
+    pub retain: u64,
+}
+
+pub(super) async fn run(
+    raft: RaftHandle,
+    log: LogStore,
+    progress: Arc<Progress>,
+    compaction: Compaction,
+) {
+    let mut clock = tokio::time::interval(EVERY);
+    clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The snapshot last asked for was at this applied index: not asked for again until it is done.
+    let mut asked = None;
+    loop {
+        clock.tick().await;
+        let (applied, snapshot, purged) = {
+            let metrics = raft.metrics();
+            let metrics = metrics.borrow_watched();
+            if metrics.running_state.is_err() {
+                return;
+            }
+            (
+                metrics.last_applied.map(|id| id.index()),
+                metrics.snapshot.map(|id| id.index()),
+                metrics.purged.map(|id| id.index()),
+            )
+        };
+        if asked.is_some_and(|asked| snapshot.is_some_and(|done| done >= asked)) {
+            asked = None;
+        }
+        let covered = snapshot.unwrap_or(0);
+        let due = compaction
+            .snapshot_every
+            .max(progress.snapshot_bytes.load(Ordering::Relaxed));
+        if asked.is_none()
+            && applied > snapshot
+            && log.bytes_behind(covered) >= due
+            && raft.trigger().snapshot().await.is_ok()
+        {
+            asked = applied;
+        }
+        if let Some(upto) = log
+            .purgeable(compaction.retain)
+            .map(|upto| upto.min(covered))
+            && snapshot.is_some()
+            && purged.is_none_or(|purged| purged < upto)
+            && raft.trigger().purge_log(upto).await.is_err()
+        {
+            return;
+        }
+    }
+}

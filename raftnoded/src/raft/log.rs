@@ -1,0 +1,496 @@
+//! The Raft log: votes, entries and marks as records of one ordered write-ahead log.
+//!
+//! Everything openraft asks to be stored goes into the same [`Wal`], in the order asked, so that
+//! the order on disk is the order of the calls: a vote is durable after the entries before it, and
+//! `committed` never gets ahead of the entries it speaks of.
+//!
+//! - `append` queues and returns; openraft's callback fires from the log's writer thread when the
+//!   batch is synced. It is a cumulative watermark, as the log's own callbacks are.
+//! - `save_committed` is not synced: it waits for the next batch. A restarted member then applies
+//!   up to an older commit index at first, and catches up from the leader.
+//! - `purge` writes vote, commit index and purge mark anew at the end of the log before it lets
+//!   old segments go, since those may hold the only copies.
+//!
+//! Entries just written are read back at once, for the state machine and for every follower:
+//! [`CACHE_BYTES`] of the newest are kept in memory. Older ones are read from the files, off the
+//! asynchronous threads.
+
+mod index;
+
+use std::{
+    collections::VecDeque,
+    fmt::Debug,
+    io,
+    ops::{Bound, RangeBounds, RangeInclusive},
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use futures::Stream;
+use openraft::{
+    LogState, OptionalSend, RaftLogReader,
+    storage::{IOFlushed, RaftLogStorage},
+};
+
+use super::{
+    codec::{self, ENTRY_HEAD},
+    types::{Entry, LogId, TypeConfig, Vote, log_id},
+};
+use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
+use index::{Index, record};
+
+/// Bytes of newest entries kept in memory.
+const CACHE_BYTES: usize = 32 << 20;
+
+/// Bytes of entries sent to a follower in one request, and read from the files in one go.
+const READ_BYTES: usize = 1 << 20;
+
+/// Why the log of a member cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The files are unreadable, damaged or not ours.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The records do not follow from each other.
+    #[error(
+        "the log in {} does not hold together: {reason}; replace this member by an empty one, and \
+         it gets its data from the others",
+        directory.display()
+    )]
+    Inconsistent {
+        /// Where the log is.
+        directory: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+#[derive(Default)]
+struct State {
+    index: Index,
+    /// The newest entries; the last one is the last of the log.
+    cache: VecDeque<Entry>,
+    cached_bytes: usize,
+}
+
+/// The log of a member. Clones share it.
+#[derive(Clone)]
+pub struct LogStore {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    wal: Wal,
+    segment_bytes: u64,
+    state: Mutex<State>,
+}
+
+fn size_of(entry: &Entry) -> usize {
+    match &entry.payload {
+        openraft::EntryPayload::Normal(proposal) => ENTRY_HEAD + proposal.0.len(),
+        _ => ENTRY_HEAD,
+    }
+}
+
+impl LogStore {
+    /// Opens the log in a directory. `on_failure` is called once if a write or sync ever fails;
+    /// the process must then end. Blocks.
+    ///
+    /// # Errors
+    /// [`LogError`]
+    pub fn open(
+        directory: PathBuf,
+        options: Options,
+        on_failure: Box<dyn Fn(&io::Error) + Send + Sync>,
+    ) -> Result<Self, LogError> {
+        let mut index = Index::default();
+        let mut broken = None;
+        let wal = Wal::open(&directory, options, on_failure, &mut |position, found| {
+            if broken.is_none()
+                && let Err(reason) = index.replay(position, &found)
+            {
+                broken = Some(reason);
+            }
+        })?;
+        if let Some(reason) = broken.or_else(|| index.check().err()) {
+            return Err(LogError::Inconsistent { directory, reason });
+        }
+        Ok(Self {
+            shared: Arc::new(Shared {
+                wal,
+                segment_bytes: u64::from(options.segment_bytes),
+                state: Mutex::new(State {
+                    index,
+                    ..State::default()
+                }),
+            }),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes out what is queued and closes the files.
+    ///
+    /// # Errors
+    /// The failure of the log, now or earlier.
+    pub fn close(&self) -> io::Result<()> {
+        self.shared.wal.close()
+    }
+
+    /// Bytes of log behind an index, approximately: what a restart would replay.
+    pub fn bytes_behind(&self, index: u64) -> u64 {
+        let state = self.state();
+        let from = index.saturating_add(1).max(state.index.first());
+        let Some(start) = state.index.position(from) else {
+            return 0;
+        };
+        let end = self.shared.wal.end();
+        u64::from(end.segment().saturating_sub(start.segment())) * self.shared.segment_bytes
+            + u64::from(end.offset())
+            - u64::from(start.offset()).min(u64::from(end.offset()))
+    }
+
+    /// The greatest index up to which the log can be purged so that about `keep` bytes of entries
+    /// stay; none if it holds less.
+    pub fn purgeable(&self, keep: u64) -> Option<u64> {
+        let end = self.shared.wal.end();
+        let state = self.state();
+        let segments = keep / self.shared.segment_bytes;
+        let rest = keep % self.shared.segment_bytes;
+        let mut segment = u64::from(end.segment()).checked_sub(segments)?;
+        let mut offset = u64::from(end.offset());
+        if offset < rest {
+            segment = segment.checked_sub(1)?;
+            offset += self.shared.segment_bytes;
+        }
+        let bound = Position::from_u64(segment << 32 | (offset - rest));
+        state.index.index_at(bound).checked_sub(1)
+    }
+
+    /// Bytes of the log's files on disk.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn disk_bytes(&self) -> io::Result<u64> {
+        self.shared.wal.disk_bytes()
+    }
+
+    /// Counts and latencies of the syncs since the log was opened.
+    pub fn stats(&self) -> WalStats {
+        self.shared.wal.stats()
+    }
+
+    /// Whether the log holds nothing at all, not even a vote: the member has never taken part.
+    pub fn is_pristine(&self) -> bool {
+        let state = self.state();
+        state.index.last().is_none() && state.index.vote.is_none()
+    }
+
+    /// Queues records that no caller waits for.
+    fn note(&self, records: &[RecordRef<'_>]) -> io::Result<()> {
+        self.shared
+            .wal
+            .append(records, None)
+            .map(drop)
+            .map_err(io::Error::other)
+    }
+
+    /// Entries from `start` until `end` or a limit of bytes; at least one if there is one.
+    async fn read(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
+        {
+            let state = self.state();
+            let start = start.max(state.index.first());
+            let end = end.min(state.index.next());
+            if start >= end {
+                return Ok(Vec::new());
+            }
+            let cached_from = state.index.next() - state.cache.len() as u64;
+            if start >= cached_from {
+                let skip = usize::try_from(start - cached_from).unwrap_or(usize::MAX);
+                let mut left = max_bytes;
+                return Ok(state
+                    .cache
+                    .iter()
+                    .skip(skip)
+                    .take(usize::try_from(end - start).unwrap_or(usize::MAX))
+                    .enumerate()
+                    .take_while(|(i, entry)| {
+                        let size = size_of(entry);
+                        let fits = *i == 0 || size <= left;
+                        left = left.saturating_sub(size);
+                        fits
+                    })
+                    .map(|(_, entry)| entry.clone())
+                    .collect());
+            }
+        }
+        let log = self.clone();
+        tokio::task::spawn_blocking(move || log.read_files(start, end, max_bytes))
+            .await
+            .map_err(io::Error::other)?
+    }
+
+    fn read_files(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        let mut taken = 0;
+        let mut wanted = start;
+        while taken < max_bytes || entries.is_empty() {
+            let from = {
+                let state = self.state();
+                wanted = wanted.max(state.index.first());
+                if wanted >= end.min(state.index.next()) {
+                    break;
+                }
+                state.index.position(wanted)
+            };
+            let Some(from) = from else { break };
+            let before = wanted;
+            for (position, found) in self.shared.wal.read_range(from, READ_BYTES)? {
+                let expected = self.state().index.position(wanted);
+                if wanted >= end || expected != Some(position) {
+                    // A mark, or an entry that a later truncation made void.
+                    continue;
+                }
+                let entry = codec::entry_from(found.kind, found.term, found.index, found.payload)?;
+                let size = size_of(&entry);
+                if !entries.is_empty() && taken + size > max_bytes {
+                    return Ok(entries);
+                }
+                taken += size;
+                entries.push(entry);
+                wanted += 1;
+            }
+            if wanted == before {
+                return Err(io::Error::other(format!(
+                    "entry {wanted} is not where the index says"
+                )));
+            }
+        }
+        Ok(entries)
+    }
+}
+
+fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let start = match range.start_bound() {
+        Bound::Included(start) => *start,
+        Bound::Excluded(start) => start.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match range.end_bound() {
+        Bound::Included(end) => end.saturating_add(1),
+        Bound::Excluded(end) => *end,
+        Bound::Unbounded => u64::MAX,
+    };
+    (start, end)
+}
+
+impl RaftLogReader<TypeConfig> for LogStore {
+    async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
+        &mut self,
+        range: RB,
+    ) -> io::Result<Vec<Entry>> {
+        let (start, end) = bounds(&range);
+        self.read(start, end, usize::MAX).await
+    }
+
+    async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
+        self.read(start, end, READ_BYTES).await
+    }
+
+    /// In pieces: after a restart the range is all of the log that the store does not hold yet.
+    async fn entries_stream<RB>(
+        &mut self,
+        range: RB,
+    ) -> impl Stream<Item = io::Result<Entry>> + OptionalSend
+    where
+        RB: RangeBounds<u64> + Clone + Debug + OptionalSend,
+    {
+        let (start, end) = bounds(&range);
+        let pieces =
+            futures::stream::try_unfold((self.clone(), start), move |(log, next)| async move {
+                if next >= end {
+                    return Ok(None);
+                }
+                let piece = log.read(next, end, 4 * READ_BYTES).await?;
+                let Some(last) = piece.last() else {
+                    return Ok(None);
+                };
+                let next = last.log_id.index() + 1;
+                Ok::<_, io::Error>(Some((
+                    futures::stream::iter(piece.into_iter().map(Ok::<_, io::Error>)),
+                    (log, next),
+                )))
+            });
+        Box::pin(futures::TryStreamExt::try_flatten(pieces))
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        Ok(self.state().index.vote)
+    }
+
+    async fn get_key_log_ids(&mut self, range: RangeInclusive<LogId>) -> io::Result<Vec<LogId>> {
+        let (first, last) = (range.start().index(), range.end().index());
+        Ok(self.state().index.key_ids(first, last))
+    }
+}
+
+impl RaftLogStorage<TypeConfig> for LogStore {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
+        let state = self.state();
+        Ok(LogState {
+            last_purged_log_id: state.index.purged,
+            last_log_id: state.index.last(),
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let (synced, wait) = tokio::sync::oneshot::channel();
+        {
+            let mut state = self.state();
+            let payload = codec::encode_vote(*vote);
+            self.shared
+                .wal
+                .append(
+                    &[RecordRef {
+                        kind: record::VOTE,
+                        term: vote.leader_id.term,
+                        index: 0,
+                        payload: &payload,
+                    }],
+                    Some(Box::new(move |result| {
+                        // The receiver is gone only if the member is stopping.
+                        let _ = synced.send(result);
+                    })),
+                )
+                .map_err(io::Error::other)?;
+            state.index.vote = Some(*vote);
+        }
+        wait.await
+            .unwrap_or_else(|_| Err(io::Error::other("the log was closed")))
+    }
+
+    async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
+        let Some(id) = committed else { return Ok(()) };
+        self.state().index.committed = Some(id);
+        self.note(&[mark(record::COMMITTED, id)])
+    }
+
+    async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
+        let index = &self.state().index;
+        // A mark may outlive entries that a crash of the whole cluster took back under
+        // `--fsync never`.
+        Ok(index.committed.min(index.last()))
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = Entry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let entries: Vec<Entry> = entries.into_iter().collect();
+        let payloads: Vec<(u8, Bytes)> = entries.iter().map(codec::payload_of).collect();
+        let records: Vec<RecordRef<'_>> = entries
+            .iter()
+            .zip(&payloads)
+            .map(|(entry, (kind, payload))| RecordRef {
+                kind: *kind,
+                term: entry.log_id.committed_leader_id().term,
+                index: entry.log_id.index(),
+                payload,
+            })
+            .collect();
+        let mut state = self.state();
+        let positions = self
+            .shared
+            .wal
+            .append(
+                &records,
+                Some(Box::new(move |result| callback.io_completed(result))),
+            )
+            .map_err(io::Error::other)?;
+        for (entry, position) in entries.into_iter().zip(positions) {
+            state.index.push(entry.log_id, position);
+            state.cached_bytes += size_of(&entry);
+            state.cache.push_back(entry);
+        }
+        while state.cached_bytes > CACHE_BYTES
+            && let Some(old) = state.cache.pop_front()
+        {
+            state.cached_bytes -= size_of(&old);
+        }
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let mut state = self.state();
+        let before = state.index.next();
+        state.index.truncate_after(last.map(|id| id.index()));
+        for _ in state.index.next()..before {
+            match state.cache.pop_back() {
+                Some(gone) => state.cached_bytes -= size_of(&gone),
+                None => break,
+            }
+        }
+        let mut truncate = mark(record::TRUNCATE, last.unwrap_or(log_id(0, 0)));
+        if last.is_none() {
+            truncate.payload = b"all";
+        }
+        self.note(&[truncate])
+    }
+
+    async fn purge(&mut self, id: LogId) -> io::Result<()> {
+        let mut state = self.state();
+        let before = state.index.first();
+        state.index.purge(id);
+        let held = usize::try_from(state.index.next() - state.index.first()).unwrap_or(usize::MAX);
+        while state.cache.len() > held
+            && let Some(gone) = state.cache.pop_front()
+        {
+            state.cached_bytes -= size_of(&gone);
+        }
+        tracing::debug!(from = before, to = state.index.first(), "log purged");
+
+        let vote = state.index.vote.map(codec::encode_vote);
+        let mut records = vec![mark(record::PURGE, id)];
+        if let (Some(vote), Some(payload)) = (state.index.vote, &vote) {
+            records.push(RecordRef {
+                kind: record::VOTE,
+                term: vote.leader_id.term,
+                index: 0,
+                payload,
+            });
+        }
+        records.extend(
+            state
+                .index
+                .committed
+                .map(|committed| mark(record::COMMITTED, committed)),
+        );
+        self.note(&records)?;
+        let active = self.shared.wal.end().segment();
+        let needed = state.index.oldest_needed(active);
+        self.shared.wal.release(needed);
+        Ok(())
+    }
+}
+
+fn mark(kind: u8, id: LogId) -> RecordRef<'static> {
+    RecordRef {
+        kind,
+        term: id.committed_leader_id().term,
+        index: id.index(),
+        payload: &[],
+    }
+}

@@ -1,0 +1,299 @@
+//! The bridge between the log and the store: applies committed entries and makes snapshots.
+//!
+//! A run of committed entries becomes ONE write to the engine, and the index of the last of them
+//! is part of that write: no crash can separate the two. The proposers get their replies after it.
+//!
+//! A snapshot is a pinned view of the engine, streamed when somebody wants it; making one costs
+//! nothing. What costs is to make the state survive a restart without the log before it, which is
+//! what openraft waits for before it lets go of log entries: RocksDB is flushed, and for an engine
+//! that keeps no files the view is written to a snapshot file.
+
+pub mod files;
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use futures::{FutureExt, Stream, StreamExt};
+use openraft::{
+    EntryPayload, OptionalSend, RaftSnapshotBuilder,
+    storage::{EntryResponder, RaftStateMachine, Snapshot},
+};
+use tempfile::TempPath;
+
+use super::{
+    codec,
+    types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, log_id},
+};
+use crate::{
+    engine::{Batch, Engine, Reader, View},
+    store::{self, Command, Position},
+};
+use files::SnapshotFiles;
+
+/// The most entries applied as one write to the engine.
+const MAX_RUN: usize = 4096;
+
+/// A snapshot on its way: out of this member, or into it.
+pub enum SnapshotData {
+    /// The state as it was at one moment.
+    View(View),
+    /// A received file, complete and verified.
+    File(TempPath),
+}
+
+type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
+
+/// What the state machine tells to whoever wants to know, without asking it.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// The bytes of state kept on disk by the last snapshot; 0 before the first.
+    pub snapshot_bytes: AtomicU64,
+}
+
+/// The state machine.
+pub struct Machine {
+    engine: Arc<dyn Engine>,
+    cluster_id: u128,
+    files: SnapshotFiles,
+    /// Whether the engine forgets everything when the process ends.
+    volatile: bool,
+    progress: Arc<Progress>,
+}
+
+impl Machine {
+    /// A state machine over an engine that holds its state already.
+    pub fn new(
+        engine: Arc<dyn Engine>,
+        cluster_id: u128,
+        files: SnapshotFiles,
+        volatile: bool,
+    ) -> Self {
+        let progress = Progress {
+            snapshot_bytes: AtomicU64::new(if volatile {
+                files.bytes()
+            } else {
+                engine.disk_bytes()
+            }),
+        };
+        Self {
+            engine,
+            cluster_id,
+            files,
+            volatile,
+            progress: Arc::new(progress),
+        }
+    }
+
+    /// See [`Progress`].
+    pub fn progress(&self) -> Arc<Progress> {
+        Arc::clone(&self.progress)
+    }
+
+    async fn apply_run(&self, run: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
+        let (entries, responders): (Vec<_>, Vec<_>) = run.into_iter().unzip();
+        let replies = if self.engine.may_block() {
+            let engine = Arc::clone(&self.engine);
+            tokio::task::spawn_blocking(move || apply(&*engine, &entries))
+                .await
+                .map_err(io::Error::other)??
+        } else {
+            apply(&*self.engine, &entries)?
+        };
+        for (responder, reply) in responders.into_iter().zip(replies) {
+            if let Some(responder) = responder {
+                responder.send(reply);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Applies entries as one write.
+fn apply(engine: &dyn Engine, entries: &[Entry]) -> io::Result<Vec<Reply>> {
+    let mut batch = Batch::new(engine);
+    let mut replies = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let id = entry.log_id;
+        replies.push(match &entry.payload {
+            EntryPayload::Blank => None,
+            EntryPayload::Normal(proposal) => {
+                let command = Command::decode(&proposal.0).map_err(|error| {
+                    io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!("log entry {}: {error}", id.index()),
+                    )
+                })?;
+                Some(store::apply(&mut batch, id.index(), command).map_err(io::Error::other)?)
+            }
+            EntryPayload::Membership(membership) => {
+                let stored = StoredMembership::new(Some(id), membership.clone());
+                store::set_membership(&mut batch, &codec::encode_stored_membership(&stored));
+                None
+            }
+        });
+    }
+    if let Some(last) = entries.last() {
+        store::set_applied(
+            &mut batch,
+            Position {
+                term: last.log_id.committed_leader_id().term,
+                index: last.log_id.index(),
+            },
+        );
+    }
+    let writes = batch.into_writes();
+    engine.write(writes).map_err(io::Error::other)?;
+    Ok(replies)
+}
+
+/// How far the state behind a reader has come.
+fn applied_state(reader: &dyn Reader) -> io::Result<(Option<LogId>, StoredMembership)> {
+    let applied = store::applied(reader)
+        .map_err(io::Error::other)?
+        .map(|position| log_id(position.term, position.index));
+    let membership = match store::membership(reader).map_err(io::Error::other)? {
+        Some(bytes) => codec::decode_stored_membership(&bytes)?,
+        None => StoredMembership::default(),
+    };
+    Ok((applied, membership))
+}
+
+fn snapshot_of(view: View) -> io::Result<RaftSnapshot> {
+    let (last_log_id, last_membership) = applied_state(&*view)?;
+    Ok(Snapshot {
+        meta: SnapshotMeta {
+            last_log_id,
+            last_membership,
+        },
+        snapshot: SnapshotData::View(view),
+    })
+}
+
+impl RaftStateMachine<TypeConfig> for Machine {
+    type SnapshotData = SnapshotData;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
+        applied_state(&*self.engine)
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<TypeConfig>>> + Unpin + OptionalSend,
+    {
+        while let Some(first) = entries.next().await {
+            let mut run = vec![first?];
+            while run.len() < MAX_RUN
+                && let Some(Some(entry)) = entries.next().now_or_never()
+            {
+                run.push(entry?);
+            }
+            self.apply_run(run).await?;
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        Builder {
+            view: self.engine.snapshot(),
+            engine: Arc::clone(&self.engine),
+            cluster_id: self.cluster_id,
+            files: self.files.clone(),
+            volatile: self.volatile,
+            progress: Arc::clone(&self.progress),
+        }
+    }
+
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        snapshot: SnapshotData,
+    ) -> io::Result<()> {
+        let started = Instant::now();
+        let engine = Arc::clone(&self.engine);
+        let files = self.files.clone();
+        let (cluster_id, volatile) = (self.cluster_id, self.volatile);
+        tokio::task::spawn_blocking(move || -> io::Result<()> {
+            let file = match snapshot {
+                SnapshotData::File(file) => file,
+                SnapshotData::View(view) => {
+                    let mut file = files.incoming()?;
+                    let mut writer =
+                        store::SnapshotWriter::new(view, cluster_id).map_err(io::Error::other)?;
+                    while let Some(chunk) = writer.next_chunk().map_err(io::Error::other)? {
+                        io::Write::write_all(&mut file, &chunk)?;
+                    }
+                    file.as_file().sync_all()?;
+                    file.into_temp_path()
+                }
+            };
+            store::restore(files::read(&file)?, &*engine, Some(cluster_id))
+                .map_err(io::Error::other)?;
+            if volatile {
+                files.adopt(file)?;
+            }
+            Ok(())
+        })
+        .await
+        .map_err(io::Error::other)??;
+        tracing::info!(
+            index = meta.last_log_id.map(|id| id.index()),
+            elapsed_ms = started.elapsed().as_millis() as u64,
+            "snapshot installed"
+        );
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<RaftSnapshot>> {
+        let view = self.engine.snapshot();
+        let snapshot = snapshot_of(view)?;
+        Ok(snapshot.meta.last_log_id.is_some().then_some(snapshot))
+    }
+}
+
+/// Makes the state of one moment survive without the log before it.
+pub struct Builder {
+    view: View,
+    engine: Arc<dyn Engine>,
+    cluster_id: u128,
+    files: SnapshotFiles,
+    volatile: bool,
+    progress: Arc<Progress>,
+}
+
+impl RaftSnapshotBuilder<TypeConfig> for Builder {
+    type SnapshotData = SnapshotData;
+
+    async fn build_snapshot(&mut self) -> io::Result<RaftSnapshot> {
+        let started = Instant::now();
+        let view = Arc::clone(&self.view);
+        let engine = Arc::clone(&self.engine);
+        let files = self.files.clone();
+        let (cluster_id, volatile) = (self.cluster_id, self.volatile);
+        let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
+            if volatile {
+                files.save(view, cluster_id)
+            } else {
+                engine.persist().map_err(io::Error::other)?;
+                Ok(engine.disk_bytes())
+            }
+        })
+        .await
+        .map_err(io::Error::other)??;
+        self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
+        let snapshot = snapshot_of(Arc::clone(&self.view))?;
+        tracing::info!(
+            index = snapshot.meta.last_log_id.map(|id| id.index()),
+            bytes,
+            elapsed_ms = started.elapsed().as_millis() as u64,
+            "snapshot taken"
+        );
+        Ok(snapshot)
+    }
+}

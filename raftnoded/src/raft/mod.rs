@@ -1,0 +1,440 @@
+//! Consensus: one ordered log of commands on a majority of the members (Ongaro and Ousterhout,
+//! "In Search of an Understandable Consensus Algorithm", 2014), by openraft. The only room that
+//! names openraft.
+//!
+//! # The way of a write
+//!
+//! [`Consensus::propose`] queues a command; the batcher hands all that wait to openraft as one
+//! batch; [`log`] appends it to the write-ahead log while [`network`] sends it to the other
+//! members; when a majority has synced it, [`machine`] applies it and the proposer gets its reply.
+//!
+//! # The way of a read
+//!
+//! [`Consensus::read_barrier`] asks a majority whether this member still leads, once for all reads
+//! that wait, and returns when the state holds everything acknowledged before the call. The reader
+//! then reads the engine. A stale read skips the barrier.
+//!
+//! # Invariants
+//!
+//! ```text
+//! purged <= snapshot <= applied <= committed <= last log      (indexes on one member)
+//! ```
+//!
+//! - What the state survives a restart with is never behind `purged` ([`machine`]).
+//! - A member's node id belongs to one data directory for ever ([`formation`], [`peer`]).
+//!
+//! # Caveats
+//!
+//! - openraft 0.10 is an alpha, pinned exactly.
+//! - Reads use the read index, not leases: a lease needs clocks of bounded drift, and a restarted
+//!   member of openraft votes without remembering its lease.
+//! - Membership changes and fast failover come with a later release.
+
+mod barrier;
+mod batcher;
+mod codec;
+mod compaction;
+pub mod formation;
+pub mod log;
+pub mod machine;
+mod network;
+mod peer;
+mod server;
+#[cfg(test)]
+mod tests;
+pub mod types;
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use openraft::{
+    Config, Instant as _, Raft, ServerState, SnapshotPolicy, async_runtime::WatchReceiver,
+};
+
+use crate::store::{Outcome, Rejection};
+use barrier::Barrier;
+use batcher::Batcher;
+use log::LogStore;
+use machine::{Machine, Progress, files::SnapshotFiles};
+use network::{Factory, Me};
+use server::{Membered, Phase};
+use types::{MemberInfo, TypeConfig};
+
+pub use compaction::Compaction;
+pub use peer::Founder;
+pub use server::PeerServer;
+
+type RaftHandle = Raft<TypeConfig, Machine>;
+
+/// Why a command was not carried out, or may not have been.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProposeError {
+    /// This member does not lead, or cannot reach a majority. Not written.
+    #[error("this member does not lead")]
+    NotLeader,
+    /// Too many bytes of commands wait already. Not written.
+    #[error("too many writes are waiting")]
+    Overloaded,
+    /// This member is stopping. Not written.
+    #[error("this member is stopping")]
+    Stopped,
+    /// The command may or may not have been written.
+    #[error("{reason}")]
+    Unknown {
+        /// What cut the answer off.
+        reason: String,
+    },
+}
+
+/// Why a read cannot be answered linearizably.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// This member does not lead.
+    #[error("this member does not lead")]
+    NotLeader,
+    /// No majority confirmed that this member leads.
+    #[error("no majority answered")]
+    NoQuorum,
+    /// This member is stopping.
+    #[error("this member is stopping")]
+    Stopped,
+}
+
+/// Why consensus could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The timing settings contradict each other.
+    #[error("the Raft settings are invalid: {0}")]
+    Config(String),
+    /// openraft could not read its state.
+    #[error("cannot start from the log and state on disk: {0}")]
+    State(String),
+}
+
+/// How a member takes part.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The cluster.
+    pub cluster_id: u128,
+    /// This member's id.
+    pub node_id: u64,
+    /// This member's incarnation.
+    pub incarnation: u64,
+    /// How often a leader says that it is there.
+    pub heartbeat: Duration,
+    /// The shortest time without a leader after which a member campaigns; the longest is twice
+    /// that.
+    pub election_timeout: Duration,
+    /// Append requests that may be unanswered on one connection.
+    pub append_in_flight: usize,
+    /// When the log is compacted.
+    pub compaction: Compaction,
+}
+
+/// What this member knows of the consensus.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// What it does.
+    pub role: Role,
+    /// Its term.
+    pub term: u64,
+    /// The leader it follows.
+    pub leader: Option<u64>,
+    /// The last index in its log.
+    pub last_log: u64,
+    /// The highest index it knows to be committed.
+    pub committed: u64,
+    /// The highest index its state holds.
+    pub applied: u64,
+    /// The highest index its last snapshot covers.
+    pub snapshot: u64,
+    /// The highest index removed from its log.
+    pub purged: u64,
+    /// For a leader, how long ago a majority answered.
+    pub since_quorum: Option<Duration>,
+}
+
+/// See [`View::role`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Orders the writes.
+    Leader,
+    /// Follows and votes.
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Follows without a vote.
+    Learner,
+}
+
+/// A member, as the membership has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemberView {
+    /// What it says of itself.
+    pub info: MemberInfo,
+    /// Whether it votes.
+    pub voter: bool,
+}
+
+/// A running member.
+#[derive(Clone)]
+pub struct Consensus {
+    raft: RaftHandle,
+    log: LogStore,
+    batcher: Batcher,
+    barrier: Barrier,
+    progress: Arc<Progress>,
+    node_id: u64,
+}
+
+impl Consensus {
+    /// Starts to take part, with a log and a state machine that were opened before, and answers
+    /// other members through `server` from now on.
+    ///
+    /// # Errors
+    /// [`StartError`]
+    pub async fn start(
+        settings: &Settings,
+        log: LogStore,
+        machine: Machine,
+        files: SnapshotFiles,
+        server: &PeerServer,
+    ) -> Result<Self, StartError> {
+        let me = Me {
+            cluster_id: settings.cluster_id,
+            id: settings.node_id,
+            incarnation: settings.incarnation,
+        };
+        let progress = machine.progress();
+        let factory = Factory::new(me, settings.append_in_flight);
+        let raft = Raft::new(
+            settings.node_id,
+            Arc::new(config(settings)?),
+            factory,
+            log.clone(),
+            machine,
+        )
+        .await
+        .map_err(|error| StartError::State(error.to_string()))?;
+        tokio::spawn(compaction::run(
+            raft.clone(),
+            log.clone(),
+            Arc::clone(&progress),
+            settings.compaction,
+        ));
+        server.set_phase(Phase::Member(Arc::new(Membered {
+            me,
+            raft: raft.clone(),
+            files,
+        })));
+        Ok(Self {
+            batcher: Batcher::start(raft.clone()),
+            barrier: Barrier::start(raft.clone()),
+            raft,
+            log,
+            progress,
+            node_id: settings.node_id,
+        })
+    }
+
+    /// Writes the first entry of a new cluster. Every founder does it, with the same members.
+    ///
+    /// # Errors
+    /// If the log is not empty, or cannot be written.
+    pub async fn initialize(&self, founders: &[(u64, MemberInfo)]) -> Result<(), StartError> {
+        let founders: BTreeMap<u64, MemberInfo> = founders.iter().cloned().collect();
+        self.raft
+            .initialize(founders)
+            .await
+            .map_err(|error| StartError::State(error.to_string()))
+    }
+
+    /// This member's id.
+    pub fn node_id(&self) -> u64 {
+        self.node_id
+    }
+
+    /// Replicates a command and returns what applying it gave.
+    ///
+    /// # Errors
+    /// [`ProposeError`]; it says whether the command may have been written.
+    pub async fn propose(
+        &self,
+        command: Bytes,
+    ) -> Result<Result<Outcome, Rejection>, ProposeError> {
+        self.batcher.propose(command).await
+    }
+
+    /// Waits until a read of the engine is linearizable.
+    ///
+    /// # Errors
+    /// [`ReadError`]
+    pub async fn read_barrier(&self) -> Result<(), ReadError> {
+        self.barrier.wait().await
+    }
+
+    /// The leader that this member follows, itself included.
+    pub fn leader(&self) -> Option<(u64, MemberInfo)> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let id = metrics.current_leader?;
+        let info = metrics.membership_config.get_node(&id)?.clone();
+        Some((id, info))
+    }
+
+    /// Whether this member believes to lead.
+    pub fn leads(&self) -> bool {
+        self.raft.server_metrics().borrow_watched().current_leader == Some(self.node_id)
+    }
+
+    /// Waits until the leader known here is another one, or known at all, for at most a time.
+    pub async fn leader_changed(&self, timeout: Duration) {
+        let mut metrics = self.raft.server_metrics();
+        let before = metrics.borrow_watched().current_leader;
+        let _ = tokio::time::timeout(timeout, async {
+            while metrics.changed().await.is_ok() {
+                if metrics.borrow_watched().current_leader != before {
+                    return;
+                }
+            }
+        })
+        .await;
+    }
+
+    /// The members, by id.
+    pub fn members(&self) -> BTreeMap<u64, MemberView> {
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        metrics
+            .membership_config
+            .nodes()
+            .map(|(id, info)| {
+                let view = MemberView {
+                    info: info.clone(),
+                    voter: voters.contains(id),
+                };
+                (*id, view)
+            })
+            .collect()
+    }
+
+    /// The state of the consensus as this member sees it.
+    pub fn view(&self) -> View {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let index = |id: Option<types::LogId>| id.map_or(0, |id| id.index());
+        View {
+            role: match metrics.state {
+                ServerState::Leader => Role::Leader,
+                ServerState::Candidate => Role::Candidate,
+                ServerState::Learner => Role::Learner,
+                _ => Role::Follower,
+            },
+            term: metrics.current_term,
+            leader: metrics.current_leader,
+            last_log: metrics.last_log_index.unwrap_or(0),
+            committed: index(metrics.cluster_committed),
+            applied: index(metrics.last_applied),
+            snapshot: index(metrics.snapshot),
+            purged: index(metrics.purged),
+            since_quorum: metrics.last_quorum_acked.map(|at| at.elapsed()),
+        }
+    }
+
+    /// The log, for its sizes and latencies.
+    pub fn log(&self) -> &LogStore {
+        &self.log
+    }
+
+    /// Bytes of state on disk as of the last snapshot.
+    pub fn state_bytes(&self) -> u64 {
+        self.progress.snapshot_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Waits until consensus has stopped, and says why. It stops by itself only on a fault: an
+    /// unreadable log, a state machine that cannot go on.
+    pub async fn stopped(&self) -> String {
+        let mut metrics = self.raft.metrics();
+        loop {
+            if let Err(fatal) = &metrics.borrow_watched().running_state {
+                return fatal.to_string();
+            }
+            if metrics.changed().await.is_err() {
+                return "the consensus task ended".to_owned();
+            }
+        }
+    }
+
+    /// If this member leads, hands leadership to the voter that is furthest with the log, and waits
+    /// until it has it, for at most `patience`.
+    pub async fn hand_over(&self, patience: Duration) {
+        if !self.leads() {
+            return;
+        }
+        let deadline = Instant::now() + patience;
+        while self.leads() && Instant::now() < deadline {
+            let Some(heir) = self.heir() else { return };
+            tracing::info!(to = heir, "handing leadership over");
+            if self.raft.trigger().transfer_leader(heir).await.is_err() {
+                return;
+            }
+            self.leader_changed(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// The other voter with the longest log.
+    fn heir(&self) -> Option<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        metrics
+            .replication
+            .as_ref()?
+            .iter()
+            .filter(|(id, _)| **id != self.node_id && voters.contains(id))
+            .max_by_key(|(_, matching)| matching.map(|id| id.index()))
+            .map(|(id, _)| *id)
+    }
+
+    /// Stops taking part, and writes out the log.
+    ///
+    /// # Errors
+    /// If the log cannot be written out.
+    pub async fn shutdown(&self) -> io::Result<()> {
+        // The core may have stopped by itself; its reason was reported then.
+        let _ = self.raft.shutdown().await;
+        let log = self.log.clone();
+        tokio::task::spawn_blocking(move || log.close())
+            .await
+            .map_err(io::Error::other)?
+    }
+}
+
+fn config(settings: &Settings) -> Result<Config, StartError> {
+    let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let election = millis(settings.election_timeout);
+    let config = Config {
+        cluster_name: format!("{:032x}", settings.cluster_id),
+        heartbeat_interval: millis(settings.heartbeat),
+        election_timeout_min: election,
+        election_timeout_max: election.saturating_mul(2),
+        enable_pre_vote: Some(true),
+        quorum_loss_probe_interval: Some(election.saturating_mul(4)),
+        max_payload_entries: 4096,
+        // Compaction goes by bytes: see `compaction`.
+        snapshot_policy: SnapshotPolicy::Never,
+        max_in_snapshot_log_to_keep: u64::MAX,
+        purge_batch_size: 1,
+        install_snapshot_timeout: 600_000,
+        ..Config::default()
+    };
+    config
+        .validate()
+        .map_err(|error| StartError::Config(error.to_string()))
+}

@@ -1,0 +1,541 @@
+//! The calling side of the traffic between members, as openraft wants it.
+//!
+//! Entries and heartbeats each have a connection per member that stays open between calls; votes
+//! and transfers share one; a snapshot opens its own. Append requests are pipelined: a few may be
+//! on their way before the first is answered, and answers come in order.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use common::transport::{Connection, Wire};
+use futures::{Sink, SinkExt, Stream, StreamExt};
+use openraft::{
+    RPCTypes,
+    base::{BoxFuture, BoxStream},
+    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable},
+    network::{Backoff, RPCOption, RaftNetworkFactory, v2::RaftNetworkV2},
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+        TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
+        VoteResponse,
+    },
+};
+use tokio::sync::{Mutex, Semaphore, mpsc};
+use tokio::time::{Instant, Sleep};
+
+use super::{
+    codec::{self, Append},
+    machine::SnapshotData,
+    peer::{
+        self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
+        SnapshotFrame, SnapshotReply, TransferReply,
+    },
+    types::{MemberInfo, TypeConfig, Vote},
+};
+use crate::store::SnapshotWriter;
+
+type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
+
+/// How long an append may stay unanswered before its connection is given up: a follower's disk may
+/// be slow, but a connection that a partition swallowed never answers.
+const STALLED: Duration = Duration::from_secs(2);
+
+/// How long opening a connection may take.
+const CONNECT: Duration = Duration::from_millis(500);
+
+/// How long a member that is being sent a snapshot may take to install it.
+const INSTALL: Duration = Duration::from_secs(600);
+
+/// How often the same refusal is logged.
+const REFUSAL_EVERY: Duration = Duration::from_secs(10);
+
+/// Who this member is, in handshakes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Me {
+    pub(super) cluster_id: u128,
+    pub(super) id: u64,
+    pub(super) incarnation: u64,
+}
+
+/// Another member, and what all calls to it share.
+struct Peer {
+    me: Me,
+    id: u64,
+    info: MemberInfo,
+    control: Mutex<Option<Connection<ControlReply, ControlRequest>>>,
+    /// When a refusal was last logged.
+    refused: std::sync::Mutex<Option<Instant>>,
+    /// One snapshot leaves this member at a time.
+    sending: Arc<Semaphore>,
+}
+
+impl Peer {
+    async fn connect<In: Wire, Out: Wire>(
+        &self,
+        channel: Channel,
+    ) -> io::Result<Connection<In, Out>> {
+        let greeting = Greeting::new(Purpose::Member {
+            cluster_id: self.me.cluster_id,
+            from: self.me.id,
+            incarnation: self.me.incarnation,
+            to: self.id,
+            channel,
+        });
+        let (connection, answer) = peer::call(&self.info.peer_address, greeting, CONNECT).await?;
+        let refusal = match answer {
+            Answer::Welcome { incarnation } if incarnation == self.info.incarnation => {
+                return Ok(peer::open(connection));
+            }
+            Answer::Welcome { .. } => format!(
+                "{} answers at {} with another data directory than the one that joined; if that \
+                 directory is lost, replace the member",
+                self.info.name, self.info.peer_address
+            ),
+            Answer::Refused { message } => message,
+            Answer::NotReady | Answer::Founder(_) | Answer::Formed { .. } => {
+                return Err(io::Error::new(
+                    io::ErrorKind::ConnectionRefused,
+                    "it has not joined the cluster yet",
+                ));
+            }
+        };
+        self.log_refusal(&refusal);
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+    }
+
+    fn log_refusal(&self, message: &str) {
+        let mut last = self
+            .refused
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        if last.is_none_or(|at| at.elapsed() >= REFUSAL_EVERY) {
+            *last = Some(Instant::now());
+            tracing::warn!(
+                peer = self.id,
+                name = self.info.name,
+                message,
+                "member refused"
+            );
+        }
+    }
+
+    /// One request on the shared control connection.
+    async fn control(
+        &self,
+        request: ControlRequest,
+        timeout: Duration,
+    ) -> io::Result<ControlReply> {
+        let exchange = async {
+            let mut slot = self.control.lock().await;
+            // Out of the slot while in use: if this call is cut off, an answer is still to come,
+            // and the connection must not serve another one.
+            let mut connection = match slot.take() {
+                Some(connection) => connection,
+                None => self.connect(Channel::Control).await?,
+            };
+            connection.send(request).await?;
+            let reply = connection.next().await.unwrap_or_else(|| {
+                Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the member closed the connection",
+                ))
+            })?;
+            *slot = Some(connection);
+            Ok(reply)
+        };
+        tokio::time::timeout(timeout, exchange)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+    }
+}
+
+fn unreachable(error: &io::Error) -> RPCError<TypeConfig> {
+    RPCError::Unreachable(Unreachable::new(error))
+}
+
+fn broken(error: &io::Error) -> RPCError<TypeConfig> {
+    RPCError::Network(NetworkError::new(error))
+}
+
+/// Makes the clients through which openraft talks to other members.
+pub(super) struct Factory {
+    me: Me,
+    in_flight: usize,
+    peers: HashMap<u64, Arc<Peer>>,
+    sending: Arc<Semaphore>,
+}
+
+impl Factory {
+    /// `in_flight`: how many append requests may be unanswered on one connection.
+    pub(super) fn new(me: Me, in_flight: usize) -> Self {
+        Self {
+            me,
+            in_flight: in_flight.max(1),
+            peers: HashMap::new(),
+            sending: Arc::new(Semaphore::new(1)),
+        }
+    }
+}
+
+impl RaftNetworkFactory<TypeConfig> for Factory {
+    type Network = Network;
+
+    async fn new_client(&mut self, target: u64, node: &MemberInfo) -> Network {
+        let known = self.peers.get(&target).filter(|peer| peer.info == *node);
+        let peer = match known {
+            Some(peer) => Arc::clone(peer),
+            None => {
+                let peer = Arc::new(Peer {
+                    me: self.me,
+                    id: target,
+                    info: node.clone(),
+                    control: Mutex::new(None),
+                    refused: std::sync::Mutex::new(None),
+                    sending: Arc::clone(&self.sending),
+                });
+                self.peers.insert(target, Arc::clone(&peer));
+                peer
+            }
+        };
+        Network {
+            peer,
+            in_flight: self.in_flight,
+            lane: None,
+        }
+    }
+}
+
+/// A client to one member. Each has an append connection of its own.
+pub(super) struct Network {
+    peer: Arc<Peer>,
+    in_flight: usize,
+    lane: Option<AppendLane>,
+}
+
+impl RaftNetworkV2<TypeConfig> for Network {
+    type SnapshotData = SnapshotData;
+
+    async fn append_entries(
+        &mut self,
+        rpc: AppendEntriesRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let single = async {
+            let mut lane = match self.lane.take() {
+                Some(lane) => lane,
+                None => self
+                    .peer
+                    .connect(Channel::Append)
+                    .await
+                    .map_err(|error| unreachable(&error))?,
+            };
+            lane.send(Append(rpc))
+                .await
+                .map_err(|error| broken(&error))?;
+            let answer = match lane.next().await {
+                Some(Ok(answer)) => answer,
+                Some(Err(error)) => return Err(broken(&error)),
+                None => return Err(broken(&io::ErrorKind::UnexpectedEof.into())),
+            };
+            self.lane = Some(lane);
+            Ok(codec::single_append(answer))
+        };
+        tokio::time::timeout(option.soft_ttl(), single)
+            .await
+            .unwrap_or_else(|_| Err(broken(&io::ErrorKind::TimedOut.into())))
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _option: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<
+            BoxStream<'s, Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>>,
+            RPCError<TypeConfig>,
+        >,
+    >
+    where
+        S: Stream<Item = AppendEntriesRequest<TypeConfig>>
+            + openraft::OptionalSend
+            + Unpin
+            + 'static,
+    {
+        Box::pin(async move {
+            let lane = match self.lane.take() {
+                Some(lane) => lane,
+                None => self
+                    .peer
+                    .connect(Channel::Append)
+                    .await
+                    .map_err(|error| unreachable(&error))?,
+            };
+            let answers: BoxStream<'s, _> = Box::pin(Pipeline {
+                lane: Some(lane),
+                home: &mut self.lane,
+                input: input.fuse(),
+                unanswered: 0,
+                limit: self.in_flight,
+                stalled: Box::pin(tokio::time::sleep(STALLED)),
+                me: self.peer.me.id,
+                peer: self.peer.id,
+            });
+            Ok(answers)
+        })
+    }
+
+    async fn vote(
+        &mut self,
+        rpc: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        self.ask_vote(ControlRequest::Vote(rpc.into()), option)
+            .await
+    }
+
+    async fn pre_vote(
+        &mut self,
+        rpc: VoteRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        self.ask_vote(ControlRequest::PreVote(rpc.into()), option)
+            .await
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: RaftSnapshot,
+        cancel: impl Future<Output = ReplicationClosed> + openraft::OptionalSend + 'static,
+        _option: RPCOption,
+    ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        tokio::select! {
+            sent = send_snapshot(&self.peer, vote, snapshot) => match sent {
+                Ok(vote) => Ok(SnapshotResponse::new(vote)),
+                Err(error) => {
+                    tracing::warn!(peer = self.peer.id, %error, "snapshot not sent");
+                    Err(StreamingError::Unreachable(Unreachable::new(&error)))
+                }
+            },
+            closed = cancel => Err(StreamingError::Closed(closed)),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<TypeConfig>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let request = ControlRequest::Transfer(request.into());
+        match self.peer.control(request, option.soft_ttl()).await {
+            Ok(ControlReply::Transfer(reply)) => Ok(match reply {
+                TransferReply::Accepted => Ok(()),
+                TransferReply::VoteChanged { expected, actual } => {
+                    Err(TransferLeaderError::VoteChanged {
+                        expected: expected.into(),
+                        actual: actual.into(),
+                    })
+                }
+                TransferReply::LogNotFlushed { expected, actual } => {
+                    Err(TransferLeaderError::LogNotFlushed {
+                        expected: expected.map(Into::into),
+                        actual: actual.map(Into::into),
+                    })
+                }
+            }),
+            Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),
+            Err(error) => Err(unreachable(&error)),
+        }
+    }
+
+    fn backoff(&self) -> Option<Backoff> {
+        // A refused connection costs little: a member that comes back is noticed soon.
+        let pauses = [20, 50, 100].into_iter().chain(std::iter::repeat(200));
+        Some(Backoff::new(pauses.map(Duration::from_millis)))
+    }
+}
+
+impl Network {
+    async fn ask_vote(
+        &self,
+        request: ControlRequest,
+        option: RPCOption,
+    ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
+        match self.peer.control(request, option.soft_ttl()).await {
+            Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
+            Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),
+            Err(error) => Err(unreachable(&error)),
+        }
+    }
+}
+
+/// Streams a view to a member and waits until it is installed there. Returns the member's vote.
+async fn send_snapshot(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::Result<Vote> {
+    let _one_at_a_time = peer
+        .sending
+        .acquire()
+        .await
+        .map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?;
+    let SnapshotData::View(view) = snapshot.snapshot else {
+        return Err(io::Error::other("only a view can be sent"));
+    };
+    let mut lane: Connection<SnapshotReply, SnapshotFrame> =
+        peer.connect(Channel::Snapshot).await?;
+    tracing::info!(
+        peer = peer.id,
+        name = peer.info.name,
+        index = snapshot.meta.last_log_id.map(|id| id.index()),
+        "sending a snapshot"
+    );
+    lane.send(SnapshotFrame::Begin {
+        vote: vote.into(),
+        last: snapshot.meta.last_log_id.map(Into::into),
+        membership: codec::encode_stored_membership(&snapshot.meta.last_membership),
+    })
+    .await?;
+
+    // Reading the view may touch a disk, and encoding it keeps a core busy.
+    let (chunks, mut receive) = mpsc::channel::<io::Result<Bytes>>(2);
+    let cluster_id = peer.me.cluster_id;
+    tokio::task::spawn_blocking(move || {
+        let mut writer = match SnapshotWriter::new(view, cluster_id) {
+            Ok(writer) => writer,
+            Err(error) => {
+                let _ = chunks.blocking_send(Err(io::Error::other(error)));
+                return;
+            }
+        };
+        while let Some(chunk) = writer.next_chunk().map_err(io::Error::other).transpose() {
+            if chunks.blocking_send(chunk.map(Bytes::from)).is_err() {
+                // The transfer was given up.
+                return;
+            }
+        }
+    });
+    while let Some(chunk) = receive.recv().await {
+        let chunk = SnapshotFrame::Chunk(chunk?);
+        tokio::time::timeout(STALLED * 5, lane.send(chunk))
+            .await
+            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+    }
+    lane.send(SnapshotFrame::End).await?;
+    match tokio::time::timeout(INSTALL, lane.next()).await {
+        Ok(Some(Ok(SnapshotReply::Installed(vote)))) => Ok(vote.into()),
+        Ok(Some(Ok(SnapshotReply::Failed { message }))) => Err(io::Error::other(message)),
+        Ok(Some(Err(error))) => Err(error),
+        Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
+}
+
+/// Requests out, answers in, on one connection, a few requests ahead.
+struct Pipeline<'s, S> {
+    /// Nothing after an error.
+    lane: Option<AppendLane>,
+    /// Where the connection goes when every request was answered.
+    home: &'s mut Option<AppendLane>,
+    input: futures::stream::Fuse<S>,
+    unanswered: usize,
+    limit: usize,
+    stalled: Pin<Box<Sleep>>,
+    me: u64,
+    peer: u64,
+}
+
+impl<S> Pipeline<'_, S>
+where
+    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
+{
+    /// Sends what there is to send, as far as the limit and the socket allow.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Some(lane) = &mut self.lane else {
+            return Ok(());
+        };
+        while self.unanswered < self.limit {
+            match Pin::new(&mut *lane).poll_ready(context) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
+            }
+            let Poll::Ready(Some(request)) = self.input.poll_next_unpin(context) else {
+                break;
+            };
+            Pin::new(&mut *lane).start_send(Append(request))?;
+            if self.unanswered == 0 {
+                self.stalled.as_mut().reset(Instant::now() + STALLED);
+            }
+            self.unanswered += 1;
+        }
+        match Pin::new(lane).poll_flush(context) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl<S> Stream for Pipeline<'_, S>
+where
+    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
+{
+    type Item = Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.lane.is_none() {
+            return Poll::Ready(None);
+        }
+        if let Err(error) = this.poll_send(context) {
+            this.lane = None;
+            return Poll::Ready(Some(Err(broken(&error))));
+        }
+        if this.unanswered == 0 {
+            if this.input.is_done() {
+                *this.home = this.lane.take();
+                return Poll::Ready(None);
+            }
+            // Nothing to wait for but more input, which `poll_send` has registered for.
+            return Poll::Pending;
+        }
+        let Some(lane) = &mut this.lane else {
+            return Poll::Ready(None);
+        };
+        match lane.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(answer))) => {
+                this.unanswered -= 1;
+                this.stalled.as_mut().reset(Instant::now() + STALLED);
+                let result: StreamAppendResult<TypeConfig> = answer.into();
+                if result.is_err() {
+                    // The member ends the connection after a refusal.
+                    this.lane = None;
+                }
+                Poll::Ready(Some(Ok(result)))
+            }
+            Poll::Ready(ended) => {
+                this.lane = None;
+                let error = match ended {
+                    Some(Err(error)) => error,
+                    _ => io::ErrorKind::UnexpectedEof.into(),
+                };
+                Poll::Ready(Some(Err(broken(&error))))
+            }
+            Poll::Pending => {
+                ready!(this.stalled.as_mut().poll(context));
+                this.lane = None;
+                Poll::Ready(Some(Err(RPCError::Timeout(Timeout {
+                    action: RPCTypes::AppendEntries,
+                    id: this.me,
+                    target: this.peer,
+                    timeout: STALLED,
+                }))))
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The answering side of the traffic between members.
+//!
+//! The listener is open from the first moment, also while the member has no cluster yet: founders
+//! ask each other who they are on the same port ([`formation`](super::formation)).
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use common::transport::{self, Connection, MAX_HANDSHAKE_BYTES, framed};
+use futures::{FutureExt, SinkExt, StreamExt};
+use openraft::{async_runtime::WatchReceiver, raft::TransferLeaderError, storage::Snapshot};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    RaftHandle,
+    codec::{self, Append, Appended},
+    machine::{SnapshotData, files::SnapshotFiles},
+    network::Me,
+    peer::{
+        self, Answer, Channel, ControlReply, ControlRequest, Founder, Greeted, Purpose,
+        SnapshotFrame, SnapshotReply, TransferReply,
+    },
+    types::{SnapshotMeta, TypeConfig, Vote},
+};
+use crate::{listener::Connections, store};
+
+/// A caller that does not greet within this time is hung up on.
+const GREETING: Duration = Duration::from_secs(5);
+
+/// Connections accepted at once: a member needs four from each other member.
+const MAX_CONNECTIONS: usize = 1024;
+
+/// What this member is at the moment.
+#[derive(Clone)]
+pub(super) enum Phase {
+    /// Not yet anything.
+    Starting,
+    /// Waiting for the other founders.
+    Founding(Founder),
+    /// Part of a cluster.
+    Member(Arc<Membered>),
+}
+
+/// What it takes to answer other members.
+pub(super) struct Membered {
+    pub(super) me: Me,
+    pub(super) raft: RaftHandle,
+    pub(super) files: SnapshotFiles,
+}
+
+/// Answers other members.
+#[derive(Clone)]
+pub struct PeerServer {
+    phase: Arc<RwLock<Phase>>,
+    connections: Connections,
+}
+
+impl PeerServer {
+    /// Starts to accept connections.
+    pub fn start(listener: TcpListener) -> Self {
+        let server = Self {
+            phase: Arc::new(RwLock::new(Phase::Starting)),
+            connections: Connections::default(),
+        };
+        let serving = server.clone();
+        server.connections.accept(
+            listener,
+            MAX_CONNECTIONS,
+            move |socket| {
+                let server = serving.clone();
+                async move {
+                    if let Err(error) = server.serve(socket).await {
+                        tracing::debug!(%error, "connection from a member ended");
+                    }
+                }
+            },
+            |_| async { tracing::warn!("too many connections on the port between members") },
+        );
+        server
+    }
+
+    pub(super) fn set_phase(&self, phase: Phase) {
+        *self.phase.write().unwrap_or_else(PoisonError::into_inner) = phase;
+    }
+
+    fn phase(&self) -> Phase {
+        self.phase
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Closes all connections and waits for their tasks.
+    pub async fn shutdown(&self) {
+        self.connections.close().await;
+        self.set_phase(Phase::Starting);
+    }
+
+    async fn serve(&self, socket: TcpStream) -> io::Result<()> {
+        transport::tune(&socket)?;
+        let mut connection: Greeted = framed(socket, MAX_HANDSHAKE_BYTES);
+        let greeting = match tokio::time::timeout(GREETING, connection.next()).await {
+            Ok(Some(greeting)) => greeting?,
+            Ok(None) => return Ok(()),
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        };
+        if let Some(message) = greeting.fault() {
+            return connection.send(Answer::Refused { message }).await;
+        }
+        match greeting.purpose {
+            Purpose::Founder(caller) => {
+                let answer = self.answer_founder(&caller);
+                connection.send(answer).await
+            }
+            Purpose::Member {
+                cluster_id,
+                from,
+                incarnation,
+                to,
+                channel,
+            } => {
+                let Phase::Member(member) = self.phase() else {
+                    return connection.send(Answer::NotReady).await;
+                };
+                if let Some(message) = member.refusal(cluster_id, from, incarnation, to) {
+                    tracing::warn!(from, message, "refused a member");
+                    return connection.send(Answer::Refused { message }).await;
+                }
+                let welcome = Answer::Welcome {
+                    incarnation: member.me.incarnation,
+                };
+                connection.send(welcome).await?;
+                match channel {
+                    Channel::Append => member.serve_append(peer::open(connection)).await,
+                    Channel::Control => member.serve_control(peer::open(connection)).await,
+                    Channel::Snapshot => member.serve_snapshot(peer::open(connection)).await,
+                }
+            }
+        }
+    }
+
+    fn answer_founder(&self, caller: &Founder) -> Answer {
+        match self.phase() {
+            Phase::Starting => Answer::NotReady,
+            Phase::Founding(me) if me.list == caller.list => Answer::Founder(me),
+            Phase::Founding(me) => Answer::Refused {
+                message: format!(
+                    "{} was started with --peers {}, and {} with --peers {}: give all of them the \
+                     same list",
+                    me.name,
+                    show(&me.list),
+                    caller.name,
+                    show(&caller.list)
+                ),
+            },
+            Phase::Member(member) => {
+                let metrics = member.raft.server_metrics();
+                let members: Vec<_> = metrics
+                    .borrow_watched()
+                    .membership_config
+                    .nodes()
+                    .map(|(id, info)| (*id, info.clone()))
+                    .collect();
+                if members.is_empty() {
+                    // Founded, but the first entry is not in the log yet.
+                    return Answer::NotReady;
+                }
+                Answer::Formed {
+                    cluster_id: member.me.cluster_id,
+                    members,
+                }
+            }
+        }
+    }
+}
+
+fn show(list: &[(String, String)]) -> String {
+    let items: Vec<_> = list
+        .iter()
+        .map(|(name, address)| format!("{name}={address}"))
+        .collect();
+    items.join(",")
+}
+
+impl Membered {
+    /// Why a caller must not take part.
+    fn refusal(&self, cluster_id: u128, from: u64, incarnation: u64, to: u64) -> Option<String> {
+        if cluster_id != self.me.cluster_id {
+            return Some(format!(
+                "the caller belongs to cluster {cluster_id:032x}, this member to \
+                 {:032x}; correct the addresses, or empty the caller's data directory if it is to \
+                 change clusters",
+                self.me.cluster_id
+            ));
+        }
+        if to != self.me.id {
+            return Some(format!(
+                "the caller looks for member {to}, this is member {}; correct the addresses",
+                self.me.id
+            ));
+        }
+        let metrics = self.raft.server_metrics();
+        let metrics = metrics.borrow_watched();
+        let known = metrics.membership_config.get_node(&from)?;
+        (known.incarnation != incarnation).then(|| {
+            format!(
+                "member {from} ({}) joined with another data directory; one that was emptied or \
+                 copied must not come back under the old id: replace the member",
+                known.name
+            )
+        })
+    }
+
+    async fn serve_append(&self, lane: Connection<Append, Appended>) -> io::Result<()> {
+        let (mut answers, requests) = lane.split();
+        // openraft reads the requests in a task of its own: it must end with this one.
+        let ended = CancellationToken::new();
+        let _end = ended.clone().drop_guard();
+        let requests = requests
+            .take_while(|request| {
+                if let Err(error) = request {
+                    tracing::debug!(%error, "append connection broken");
+                }
+                std::future::ready(request.is_ok())
+            })
+            .filter_map(|request| std::future::ready(request.ok().map(|append| append.0)))
+            .take_until(ended.cancelled_owned());
+        let mut results = Box::pin(self.raft.stream_append(requests));
+        while let Some(result) = results.next().await {
+            let mut next = Some(result);
+            // One write for all that is ready.
+            while let Some(result) = next {
+                let result = result.map_err(io::Error::other)?;
+                let refused = result.is_err();
+                answers.feed(result.into()).await?;
+                if refused {
+                    return answers.flush().await;
+                }
+                next = results.next().now_or_never().flatten();
+            }
+            answers.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn serve_control(
+        &self,
+        mut lane: Connection<ControlRequest, ControlReply>,
+    ) -> io::Result<()> {
+        while let Some(request) = lane.next().await {
+            let reply = match request? {
+                ControlRequest::Vote(request) => self.raft.vote(request.into()).await.map_or_else(
+                    |_| ControlReply::Failed,
+                    |response| ControlReply::Vote(response.into()),
+                ),
+                ControlRequest::PreVote(request) => {
+                    self.raft.pre_vote(request.into()).await.map_or_else(
+                        |_| ControlReply::Failed,
+                        |response| ControlReply::Vote(response.into()),
+                    )
+                }
+                ControlRequest::Transfer(request) => {
+                    match self.raft.handle_transfer_leader(request.into()).await {
+                        Ok(reply) => ControlReply::Transfer(transfer_reply(reply)),
+                        Err(_) => ControlReply::Failed,
+                    }
+                }
+            };
+            lane.send(reply).await?;
+        }
+        Ok(())
+    }
+
+    /// Receives a snapshot into a file, verifies it, and installs it.
+    async fn serve_snapshot(
+        &self,
+        mut lane: Connection<SnapshotFrame, SnapshotReply>,
+    ) -> io::Result<()> {
+        let reply = match self.receive_snapshot(&mut lane).await {
+            Ok(vote) => SnapshotReply::Installed(vote.into()),
+            Err(error) => {
+                tracing::warn!(%error, "snapshot not installed");
+                SnapshotReply::Failed {
+                    message: error.to_string(),
+                }
+            }
+        };
+        lane.send(reply).await
+    }
+
+    async fn receive_snapshot(
+        &self,
+        lane: &mut Connection<SnapshotFrame, SnapshotReply>,
+    ) -> io::Result<Vote> {
+        let Some(SnapshotFrame::Begin {
+            vote,
+            last,
+            membership,
+        }) = lane.next().await.transpose()?
+        else {
+            return Err(io::Error::other("a snapshot must begin with its header"));
+        };
+        let meta = SnapshotMeta {
+            last_log_id: last.map(Into::into),
+            last_membership: codec::decode_stored_membership(&membership)?,
+        };
+        tracing::info!(
+            index = meta.last_log_id.map(|id| id.index()),
+            "receiving a snapshot"
+        );
+        let file = self.files.incoming()?;
+        let (chunks, mut receive) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
+        let cluster_id = self.me.cluster_id;
+        let index = meta.last_log_id.map(|id| id.index());
+        let written = tokio::task::spawn_blocking(move || {
+            let mut file = file;
+            while let Some(chunk) = receive.blocking_recv() {
+                io::Write::write_all(&mut file, &chunk)?;
+            }
+            file.as_file().sync_all()?;
+            let path = file.into_temp_path();
+            // Refused before openraft hears of it: it takes an installed snapshot for granted.
+            let stream = io::BufReader::new(std::fs::File::open(&path)?);
+            let (header, _) = store::verify(stream).map_err(io::Error::other)?;
+            if header.cluster_id != cluster_id
+                || header.applied.map(|position| position.index) != index
+            {
+                return Err(io::Error::other(
+                    "the snapshot is of another cluster or moment than announced",
+                ));
+            }
+            Ok(path)
+        });
+        let mut complete = false;
+        while let Some(frame) = lane.next().await.transpose()? {
+            match frame {
+                SnapshotFrame::Chunk(chunk) => {
+                    if chunks.send(chunk).await.is_err() {
+                        // Writing failed; the writer's own error says why.
+                        break;
+                    }
+                }
+                SnapshotFrame::End => {
+                    complete = true;
+                    break;
+                }
+                SnapshotFrame::Begin { .. } => {
+                    return Err(io::Error::other("a snapshot began twice"));
+                }
+            }
+        }
+        drop(chunks);
+        let path = written.await.map_err(io::Error::other)??;
+        if !complete {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let snapshot = Snapshot {
+            meta,
+            snapshot: SnapshotData::File(path),
+        };
+        let response = self
+            .raft
+            .install_full_snapshot(vote.into(), snapshot)
+            .await
+            .map_err(io::Error::other)?;
+        Ok(response.vote)
+    }
+}
+
+fn transfer_reply(reply: Result<(), TransferLeaderError<TypeConfig>>) -> TransferReply {
+    match reply {
+        Ok(()) => TransferReply::Accepted,
+        Err(TransferLeaderError::VoteChanged { expected, actual }) => TransferReply::VoteChanged {
+            expected: expected.into(),
+            actual: actual.into(),
+        },
+        Err(TransferLeaderError::LogNotFlushed { expected, actual }) => {
+            TransferReply::LogNotFlushed {
+                expected: expected.map(Into::into),
+                actual: actual.map(Into::into),
+            }
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! The operations of the API, free of any transport: check, then propose or read, then reply. The
+//! only room with rules.
+//!
+//! Every refusal happens before a command is proposed, so that a refused request certainly had no
+//! effect. What needs the leader goes through [`route`]: carried out here if this member leads,
+//! else forwarded, or answered with the leader's address if the caller prefers to go there itself.
+
+mod forward;
+mod limits;
+mod read;
+mod route;
+mod status;
+mod write;
+
+use std::{
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use common::{
+    Error,
+    transport::Welcome,
+    types::{Leader, Member, Role},
+};
+use tokio::sync::Notify;
+
+use crate::{
+    config::{Fsync, Store},
+    engine::Engine,
+    raft::{Consensus, MemberView, types::MemberInfo},
+};
+use forward::Forwarder;
+
+pub use limits::Bounds;
+
+/// What a member knows of itself from the start.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Its name.
+    pub name: String,
+    /// The address of its client API.
+    pub client_address: String,
+    /// The address on which members talk to each other.
+    pub peer_address: String,
+    /// The kind of store.
+    pub store: Store,
+    /// When a write counts as done.
+    pub fsync: Fsync,
+    /// Whether a put into an unknown namespace creates it.
+    pub auto_create_namespaces: bool,
+    /// What is accepted.
+    pub bounds: Bounds,
+}
+
+/// What a member has once it is part of a cluster.
+pub struct Part {
+    /// The cluster.
+    pub cluster_id: u128,
+    /// Its share in the consensus.
+    pub consensus: Consensus,
+    /// Its state.
+    pub engine: Arc<dyn Engine>,
+}
+
+/// One request's circumstances.
+#[derive(Clone, Copy, Debug)]
+pub struct Call {
+    /// When the caller stops waiting.
+    pub deadline: Instant,
+    /// Whether the caller goes to the leader by itself.
+    pub follow_leader: bool,
+}
+
+/// The operations of one member.
+pub struct Service {
+    about: About,
+    started: Instant,
+    part: OnceLock<Arc<Part>>,
+    forwarder: Forwarder,
+    draining: AtomicBool,
+    active: AtomicUsize,
+    idle: Notify,
+}
+
+/// A request under way; a stopping member waits until there is none.
+pub(crate) struct Admitted<'a>(&'a Service);
+
+impl Drop for Admitted<'_> {
+    fn drop(&mut self) {
+        if self.0.active.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.idle.notify_waiters();
+        }
+    }
+}
+
+impl Service {
+    /// A member that has no cluster yet.
+    pub fn new(about: About) -> Self {
+        Self {
+            about,
+            started: Instant::now(),
+            part: OnceLock::new(),
+            forwarder: Forwarder::default(),
+            draining: AtomicBool::new(false),
+            active: AtomicUsize::new(0),
+            idle: Notify::new(),
+        }
+    }
+
+    /// The member has become part of a cluster. Later calls change nothing.
+    pub fn join(&self, part: Part) {
+        // A member joins once in its life.
+        let _ = self.part.set(Arc::new(part));
+    }
+
+    fn part(&self) -> Result<&Arc<Part>, Error> {
+        self.part.get().ok_or_else(|| Error::NoLeader {
+            reason: format!(
+                "{} waits for the other members of --peers to form the cluster",
+                self.about.name
+            ),
+        })
+    }
+
+    /// Lets a request in, unless the member is stopping.
+    pub(crate) fn admit(&self) -> Result<Admitted<'_>, Error> {
+        self.active.fetch_add(1, Ordering::AcqRel);
+        let admitted = Admitted(self);
+        if self.draining.load(Ordering::Acquire) {
+            return Err(Error::ShuttingDown);
+        }
+        Ok(admitted)
+    }
+
+    /// Refuses new requests from now on, and waits for those under way, for at most `patience`.
+    pub async fn drain(&self, patience: Duration) {
+        self.draining.store(true, Ordering::Release);
+        let _ = tokio::time::timeout(patience, async {
+            loop {
+                let idle = self.idle.notified();
+                if self.active.load(Ordering::Acquire) == 0 {
+                    return;
+                }
+                idle.await;
+            }
+        })
+        .await;
+    }
+
+    /// The greeting for a client.
+    pub fn welcome(&self) -> Welcome {
+        let part = self.part.get();
+        Welcome {
+            protocol: common::transport::PROTOCOL_VERSION,
+            cluster_id: part.map_or_else(String::new, |part| format!("{:032x}", part.cluster_id)),
+            node_id: part.map_or(0, |part| part.consensus.node_id()),
+            leader: part
+                .filter(|_| !self.draining.load(Ordering::Acquire))
+                .and_then(|part| part.leader()),
+            members: part.map_or_else(Vec::new, |part| part.members()),
+            limits: self.about.bounds.advertised(),
+        }
+    }
+
+    /// What this member accepts.
+    pub fn bounds(&self) -> &Bounds {
+        &self.about.bounds
+    }
+
+    fn role(&self) -> Role {
+        use crate::raft::Role as Raft;
+        if self.draining.load(Ordering::Acquire) {
+            return Role::Stopping;
+        }
+        match self.part.get().map(|part| part.consensus.view().role) {
+            None => Role::Forming,
+            Some(Raft::Leader) => Role::Leader,
+            Some(Raft::Follower) => Role::Follower,
+            Some(Raft::Candidate) => Role::Candidate,
+            Some(Raft::Learner) => Role::Learner,
+        }
+    }
+}
+
+impl Part {
+    fn leader(&self) -> Option<Leader> {
+        self.consensus.leader().map(leader)
+    }
+
+    fn members(&self) -> Vec<Member> {
+        self.consensus.members().into_iter().map(member).collect()
+    }
+}
+
+fn leader((id, info): (u64, MemberInfo)) -> Leader {
+    Leader {
+        id,
+        name: info.name,
+        address: info.client_address,
+    }
+}
+
+fn member((id, view): (u64, MemberView)) -> Member {
+    Member {
+        id,
+        name: view.info.name,
+        voter: view.voter,
+        client_address: view.info.client_address,
+        peer_address: view.info.peer_address,
+    }
+}

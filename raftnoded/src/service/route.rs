@@ -1,0 +1,87 @@
+//! Where a request is carried out that only the leader can carry out.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use common::{Client, Error};
+
+use super::{Call, Part, Service};
+
+/// The time before a caller's deadline at which waiting for a leader ends, so that the caller hears
+/// that there was none.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// Why this member did not carry out a request.
+pub(super) enum Refusal {
+    /// It does not lead. The request had no effect.
+    NotLeader,
+    /// The answer to the caller.
+    Final(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+impl Service {
+    /// Carries a request out `here` if this member leads, else `there`, at the leader; waits for
+    /// one to be elected. A caller that follows the leader is told instead.
+    pub(super) async fn route<T, H, HF, R, RF>(
+        &self,
+        call: Call,
+        here: H,
+        there: R,
+    ) -> Result<T, Error>
+    where
+        H: Fn() -> HF,
+        HF: Future<Output = Result<T, Refusal>>,
+        R: FnOnce(Client) -> RF,
+        RF: Future<Output = Result<T, Error>>,
+    {
+        let part = self.part()?;
+        loop {
+            if part.consensus.leads() {
+                match here().await {
+                    Ok(reply) => return Ok(reply),
+                    Err(Refusal::Final(error)) => return Err(error),
+                    Err(Refusal::NotLeader) => {}
+                }
+            }
+            let leader = part
+                .leader()
+                .filter(|leader| leader.id != part.consensus.node_id());
+            if call.follow_leader {
+                return Err(Error::NotLeader { leader });
+            }
+            if let Some(leader) = leader {
+                let client = self
+                    .forwarder
+                    .client(&leader.address, call.deadline)
+                    .await?;
+                return there(client).await;
+            }
+            self.await_leader(part, call).await?;
+        }
+    }
+
+    async fn await_leader(&self, part: &Part, call: Call) -> Result<(), Error> {
+        let left = call
+            .deadline
+            .saturating_duration_since(Instant::now())
+            .saturating_sub(MARGIN);
+        if left.is_zero() {
+            return Err(Error::NoLeader {
+                reason: format!("{} knows no leader with a majority", self.about.name),
+            });
+        }
+        // A leader without a majority stays the leader it knows: look again after a while, too.
+        part.consensus
+            .leader_changed(left.min(Duration::from_millis(50)))
+            .await;
+        Ok(())
+    }
+}

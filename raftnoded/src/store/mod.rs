@@ -1,0 +1,205 @@
+//! The state machine: namespaces of ordered keys, changed only by replicated commands.
+//!
+//! Everything here is a function of the engine's content and the log: no clock, no random
+//! number, no thread, no file. Replaying the same commands at the same indexes over the same
+//! content gives the same bytes on every node, whichever engine it runs; [`hash`] compares them.
+//!
+//! # Invariants
+//!
+//! - [`initialize`] is run once at start, before anything else, and gives every node the same
+//!   first state: the namespace `default` with id 1 and nothing in it.
+//! - The revision of a change is the log index of its command. For every entry:
+//!   `create_revision <= mod_revision <= applied index`, and `version` counts the puts since the
+//!   creation, beginning at 1.
+//! - The `keys` and `bytes` of a namespace equal, at all times, the number of its entries and
+//!   the sum of the lengths of their keys and values.
+//! - `every id in use < next namespace id`, which never falls: a name deleted and created again
+//!   is another namespace, and no entry of the old one shows through.
+//! - An entry belongs to a live namespace, or its namespace is marked as dropped and its
+//!   entries are on their way out ([`Command::Reclaim`]).
+//! - A rejected command writes nothing.
+//!
+//! # Caveats
+//!
+//! - Refusals and faults differ by type: a [`Rejection`] is a reply, the same on every replica;
+//!   an [`EngineError`] means that this node must stop.
+//! - The caller sets the applied position ([`set_applied`]) in the batch that holds the data.
+//! - Limits on the size of keys and values are checked before a command is proposed, not here: a
+//!   committed command is applied by all or by none.
+
+mod command;
+mod keys;
+mod kv;
+mod namespace;
+mod record;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use command::{COMMAND_VERSION, Command, CommandError, NameFault, Outcome, Rejection};
+pub use keys::NamespaceId;
+pub use kv::{Entry, List, Page, count, get, list};
+pub use namespace::{
+    MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, has_dropped, namespaces,
+};
+pub use snapshot::{
+    Header, Part, SNAPSHOT_VERSION, SnapshotError, SnapshotReader, SnapshotWriter, Summary,
+    restore, verify,
+};
+
+use crate::engine::{Batch, EngineError, Reader, Slice};
+use keys::Key;
+
+/// The namespace that exists from the start.
+pub const DEFAULT_NAMESPACE: &str = "default";
+
+/// The version of the layout of the data that this software reads and writes.
+pub const LAYOUT_VERSION: u32 = 1;
+
+/// A place in the Raft log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Position {
+    /// The term of the leader that wrote the entry.
+    pub term: u64,
+    /// The index of the entry.
+    pub index: u64,
+}
+
+/// Why the data of a node cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Newer software wrote the data.
+    #[error(
+        "the data has layout version {found}, this node reads up to {LAYOUT_VERSION}: upgrade \
+         this node"
+    )]
+    NewerLayout {
+        /// The version of the data.
+        found: u32,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Why a read has no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// There is no such namespace.
+    #[error("namespace {name:?} does not exist")]
+    NamespaceNotFound {
+        /// The name asked for.
+        name: String,
+    },
+    /// The page token was not made by this listing.
+    #[error("the page token does not belong to this listing; list again without a token")]
+    InvalidPage,
+    /// The engine failed: the node must stop.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// Writes the first state into an empty engine; checks the layout version of any other.
+///
+/// # Errors
+/// [`OpenError::NewerLayout`] if newer software wrote the data; nothing is changed then.
+pub fn initialize(batch: &mut Batch<'_>) -> Result<(), OpenError> {
+    if let Some(bytes) = batch.get(&Key::Layout.encode())? {
+        let found = record::decode_number(Key::Layout, &bytes)?;
+        if found > LAYOUT_VERSION {
+            return Err(OpenError::NewerLayout { found });
+        }
+        return Ok(());
+    }
+    batch.put(Key::Layout.encode(), record::encode_number(LAYOUT_VERSION));
+    namespace::initialize(batch);
+    Ok(())
+}
+
+/// Applies one command. `index` is its log index and becomes the revision of what it changes.
+///
+/// # Errors
+/// The outer error is a fault of the storage: the node must stop. The inner one is the reply of
+/// a command that changed nothing.
+pub fn apply(
+    batch: &mut Batch<'_>,
+    index: u64,
+    command: Command,
+) -> Result<Result<Outcome, Rejection>, EngineError> {
+    match command {
+        Command::Put {
+            namespace,
+            key,
+            value,
+            create_namespace,
+        } => kv::put(batch, index, namespace, &key, &value, create_namespace),
+        Command::Delete { namespace, keys } => kv::delete(batch, index, namespace, &keys),
+        Command::DeletePrefix { namespace, prefix } => {
+            kv::delete_prefix(batch, index, namespace, &prefix)
+        }
+        Command::CreateNamespace { name } => namespace::create(batch, index, name),
+        Command::DeleteNamespace {
+            name,
+            only_if_empty,
+        } => namespace::delete(batch, index, name, only_if_empty),
+        Command::Reclaim { limit } => namespace::reclaim(batch, limit).map(Ok),
+    }
+}
+
+/// The position of the last command applied; none before the first.
+pub fn applied(reader: &dyn Reader) -> Result<Option<Position>, EngineError> {
+    match reader.get(&Key::Applied.encode())? {
+        Some(bytes) => record::decode(Key::Applied, &bytes).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Records the position of the last command applied, in the batch of its effects.
+pub fn set_applied(batch: &mut Batch<'_>, position: Position) {
+    batch.put(Key::Applied.encode(), record::encode(&position));
+}
+
+/// The membership last set; none before the first.
+pub fn membership(reader: &dyn Reader) -> Result<Option<Slice>, EngineError> {
+    reader.get(&Key::Membership.encode())
+}
+
+/// Records the membership, in the form of the Raft layer.
+pub fn set_membership(batch: &mut Batch<'_>, membership: &[u8]) {
+    batch.put(Key::Membership.encode(), membership);
+}
+
+/// A hash of the replicated data: equal on replicas that applied the same log up to the same
+/// index, on every engine. It leaves out the applied position and the membership.
+///
+/// FNV-1a with 64 bits over the records in key order, each part preceded by its length. It
+/// finds replicas that drifted apart; it does not withstand an adversary. Reads everything: run
+/// it over a pinned view, off the path of requests.
+pub fn hash(reader: &dyn Reader) -> Result<u64, EngineError> {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    fn feed(hash: u64, bytes: &[u8]) -> u64 {
+        bytes.iter().fold(hash, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(PRIME)
+        })
+    }
+    let mut hash = OFFSET_BASIS;
+    for record in scan(reader, keys::data(), false) {
+        let (key, value) = record?;
+        for part in [&key, &value] {
+            hash = feed(hash, &(part.len() as u64).to_le_bytes());
+            hash = feed(hash, part);
+        }
+    }
+    Ok(hash)
+}
+
+fn scan(reader: &dyn Reader, (start, end): keys::Range, reverse: bool) -> crate::engine::Scan<'_> {
+    reader.scan(
+        start.as_ref().map(AsRef::as_ref),
+        end.as_ref().map(AsRef::as_ref),
+        reverse,
+    )
+}
