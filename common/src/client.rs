@@ -22,7 +22,7 @@ use tarpc::{client::RpcError, context};
 
 use crate::{
     error::Error,
-    transport::Limits,
+    transport::{Limits, context_until},
     types::{
         Consistency, CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
         DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
@@ -287,8 +287,7 @@ impl Client {
             let error = match routed {
                 Err(error) => error,
                 Ok(link) => {
-                    let mut context = context::current();
-                    context.deadline = deadline;
+                    let context = context_until(deadline);
                     match attempt(link.clone(), context).await? {
                         Ok(Ok(reply)) => return Ok(reply),
                         Ok(Err(Error::NotLeader { leader })) => {

@@ -14,6 +14,7 @@
 use std::{
     io,
     marker::PhantomData,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -248,9 +249,8 @@ impl<T: Serialize + DeserializeOwned> Wire for ClientMessage<T> {
                 timeout_ms,
                 message,
             } => {
-                let mut context = detached_context();
-                context.deadline =
-                    Instant::now() + Duration::from_millis(timeout_ms).min(MAX_TIMEOUT);
+                let timeout = Duration::from_millis(timeout_ms).min(MAX_TIMEOUT);
+                let context = context_until(Instant::now() + timeout);
                 ClientMessage::Request(Request {
                     context,
                     id,
@@ -265,9 +265,13 @@ impl<T: Serialize + DeserializeOwned> Wire for ClientMessage<T> {
     }
 }
 
-/// A tarpc context with no tracing span behind it.
-fn detached_context() -> tarpc::context::Context {
-    tarpc::context::current()
+/// A context of a deadline and nothing else. tarpc's own constructor asks the tracing machinery for
+/// the span of each request, which nobody reads here.
+pub(crate) fn context_until(deadline: Instant) -> tarpc::context::Context {
+    static BLANK: OnceLock<tarpc::context::Context> = OnceLock::new();
+    let mut context = *BLANK.get_or_init(tarpc::context::current);
+    context.deadline = deadline;
+    context
 }
 
 #[derive(Serialize, Deserialize)]
@@ -418,8 +422,7 @@ mod tests {
     type ClientEnd = MessageCodec<Response<DataResponse>, ClientMessage<DataRequest>>;
 
     fn put(timeout: Duration) -> ClientMessage<DataRequest> {
-        let mut context = detached_context();
-        context.deadline = Instant::now() + timeout;
+        let context = context_until(Instant::now() + timeout);
         ClientMessage::Request(Request {
             context,
             id: 7,

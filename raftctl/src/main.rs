@@ -22,6 +22,10 @@ use cli::Cli;
 use failure::{Exit, Failure};
 use output::{Format, Output};
 
+/// For `bench`, whose cost is part of what it measures.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let cli = match Cli::try_parse_from(&arguments) {

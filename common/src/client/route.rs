@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tarpc::{ClientMessage, Response, client, context};
+use futures::future::BoxFuture;
+use tarpc::{ClientMessage, Response, client};
 use tokio::net::TcpStream;
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
     error::Error,
     transport::{
         self, Connection, Hello, HelloReply, Limits, MAX_HANDSHAKE_BYTES, MAX_REPLY_BYTES, Service,
-        Welcome, Wire, exchange, framed, reframe,
+        Welcome, Wire, context_until, exchange, framed, reframe,
     },
     types::{Leader, Member, MemberStatus},
 };
@@ -143,7 +144,12 @@ impl Router {
         }
     }
 
-    async fn search(&self, stale: bool) -> Result<Link, Error> {
+    /// Boxed: rare, and long; requests carry its room with them otherwise.
+    fn search(&self, stale: bool) -> BoxFuture<'_, Result<Link, Error>> {
+        Box::pin(self.look_for_leader(stale))
+    }
+
+    async fn look_for_leader(&self, stale: bool) -> Result<Link, Error> {
         let mut candidates = self.addresses();
         if let Some(leader) = self.state().leader.clone() {
             candidates.retain(|address| *address != leader.address);
@@ -188,6 +194,7 @@ impl Router {
                 }
                 Some(leader) => {
                     state.any = Some(link.clone());
+                    state.leader = Some(leader.clone());
                     if stale {
                         return Ok(link);
                     }
@@ -309,8 +316,7 @@ pub(super) async fn status_of(address: &str, timeout: Duration) -> Result<Member
     let hello = Hello::new(Service::Control, true);
     let (connection, _) = connect(address, hello, timeout).await?;
     let client = ControlClient::new(client_config(), connection).spawn();
-    let mut context = context::current();
-    context.deadline = deadline;
+    let context = context_until(deadline);
     client
         .status(context)
         .await

@@ -52,6 +52,8 @@ type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
 /// What the state machine tells to whoever wants to know, without asking it.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// The index of the last entry whose effect the engine shows; 0 before the first.
+    pub applied: AtomicU64,
     /// The bytes of state kept on disk by the last snapshot; 0 before the first.
     pub snapshot_bytes: AtomicU64,
 }
@@ -75,6 +77,7 @@ impl Machine {
         volatile: bool,
     ) -> Self {
         let progress = Progress {
+            applied: AtomicU64::new(0),
             snapshot_bytes: AtomicU64::new(if volatile {
                 files.bytes()
             } else {
@@ -95,8 +98,15 @@ impl Machine {
         Arc::clone(&self.progress)
     }
 
+    fn applied(&self, last: Option<LogId>) {
+        if let Some(last) = last {
+            self.progress.applied.store(last.index(), Ordering::Release);
+        }
+    }
+
     async fn apply_run(&self, run: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
-        let (entries, responders): (Vec<_>, Vec<_>) = run.into_iter().unzip();
+        let (entries, responders): (Vec<Entry>, Vec<_>) = run.into_iter().unzip();
+        let last = entries.last().map(|entry| entry.log_id);
         let replies = if self.engine.may_block() {
             let engine = Arc::clone(&self.engine);
             tokio::task::spawn_blocking(move || apply(&*engine, &entries))
@@ -105,6 +115,7 @@ impl Machine {
         } else {
             apply(&*self.engine, &entries)?
         };
+        self.applied(last);
         for (responder, reply) in responders.into_iter().zip(replies) {
             if let Some(responder) = responder {
                 responder.send(reply);
@@ -180,7 +191,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
     type SnapshotBuilder = Builder;
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
-        applied_state(&*self.engine)
+        let state = applied_state(&*self.engine)?;
+        self.applied(state.0);
+        Ok(state)
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
@@ -242,6 +255,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         })
         .await
         .map_err(io::Error::other)??;
+        self.applied(meta.last_log_id);
         tracing::info!(
             index = meta.last_log_id.map(|id| id.index()),
             elapsed_ms = started.elapsed().as_millis() as u64,

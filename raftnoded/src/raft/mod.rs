@@ -352,6 +352,12 @@ impl Consensus {
         &self.log
     }
 
+    /// The highest index whose effect the engine shows. A read that begins after it was asked for
+    /// shows at least that.
+    pub fn applied(&self) -> u64 {
+        self.progress.applied.load(Ordering::Acquire)
+    }
+
     /// Bytes of state on disk as of the last snapshot.
     pub fn state_bytes(&self) -> u64 {
         self.progress.snapshot_bytes.load(Ordering::Relaxed)

@@ -35,11 +35,12 @@ impl Service {
         // Read in place, RocksDB too: what is asked for is in a cache as a rule, and a hop to
         // another thread costs more than such a read.
         let read = |part: &Part| {
+            let revision = part.consensus.applied();
             let found =
                 store::get(&*part.engine, &request.namespace, &request.key).map_err(read_error)?;
             Ok(GetReply {
                 entry: found.map(|found| entry(request.key.clone(), found)),
-                revision: applied(&*part.engine)?,
+                revision,
             })
         };
         if request.consistency == Consistency::Stale {
@@ -160,8 +161,8 @@ impl Service {
     where
         T: Send + 'static,
         S: Fn(&dyn Reader) -> Result<T, Error> + Send + Sync + 'static,
-        R: FnOnce(common::Client) -> RF,
-        RF: Future<Output = Result<T, Error>>,
+        R: FnOnce(common::Client) -> RF + Send,
+        RF: Future<Output = Result<T, Error>> + Send,
     {
         let scan = Arc::new(scan);
         let run = |part: &Part| {

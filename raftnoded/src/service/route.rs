@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Client, Error};
+use common::{Client, Error, types::Leader};
+use futures::future::BoxFuture;
 
 use super::{Call, Part, Service};
 
@@ -39,8 +40,8 @@ impl Service {
     where
         H: Fn() -> HF,
         HF: Future<Output = Result<T, Refusal>>,
-        R: FnOnce(Client) -> RF,
-        RF: Future<Output = Result<T, Error>>,
+        R: FnOnce(Client) -> RF + Send,
+        RF: Future<Output = Result<T, Error>> + Send,
     {
         let part = self.part()?;
         loop {
@@ -58,14 +59,31 @@ impl Service {
                 return Err(Error::NotLeader { leader });
             }
             if let Some(leader) = leader {
-                let client = self
-                    .forwarder
-                    .client(&leader.address, call.deadline)
-                    .await?;
-                return there(client).await;
+                return self.forward(leader, call, there).await;
             }
             self.await_leader(part, call).await?;
         }
+    }
+
+    /// Boxed: a request's future is copied when its task is spawned, and the way through another
+    /// member is long and rare.
+    fn forward<'a, T, R, RF>(
+        &'a self,
+        leader: Leader,
+        call: Call,
+        there: R,
+    ) -> BoxFuture<'a, Result<T, Error>>
+    where
+        R: FnOnce(Client) -> RF + Send + 'a,
+        RF: Future<Output = Result<T, Error>> + Send + 'a,
+    {
+        Box::pin(async move {
+            let client = self
+                .forwarder
+                .client(&leader.address, call.deadline)
+                .await?;
+            there(client).await
+        })
     }
 
     async fn await_leader(&self, part: &Part, call: Call) -> Result<(), Error> {

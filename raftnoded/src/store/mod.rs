@@ -27,6 +27,8 @@
 //! - Limits on the size of keys and values are checked before a command is proposed, not here: a
 //!   committed command is applied by all or by none.
 
+#![deny(clippy::disallowed_methods)]
+
 mod command;
 mod keys;
 mod kv;

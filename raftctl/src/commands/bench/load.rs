@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
@@ -84,16 +84,9 @@ impl Latencies {
     pub(super) fn max(&self) -> Duration {
         Duration::from_micros(self.0.max())
     }
-
-    fn merge(&mut self, other: &Self) {
-        // Fails only for a histogram that may not grow; this one may.
-        if self.0.add(&other.0).is_err() {
-            debug_assert!(false, "a histogram that may not grow");
-        }
-    }
 }
 
-/// What one client saw, or all of them.
+/// What the clients saw.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) puts: Latencies,
@@ -108,18 +101,6 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn operations(&self) -> u64 {
         self.puts.count() + self.gets.count()
-    }
-
-    pub(super) fn merge(&mut self, other: Self) {
-        self.puts.merge(&other.puts);
-        self.gets.merge(&other.gets);
-        self.missing += other.missing;
-        for (code, count) in other.errors {
-            *self.errors.entry(code).or_default() += count;
-        }
-        if self.first_error.is_none() {
-            self.first_error = other.first_error;
-        }
     }
 
     fn failed(&mut self, error: Error) {
@@ -171,10 +152,10 @@ pub(super) async fn run(
     seed: u64,
     window: Window,
     finished: Arc<AtomicU64>,
-) -> Tally {
+    tally: Arc<Mutex<Tally>>,
+) {
     let mut random = Random::new(seed);
     let value = random.bytes(plan.value_size);
-    let mut tally = Tally::default();
     let mut began = Instant::now();
     while began < window.until {
         let key = key(random.next() % plan.keys);
@@ -193,6 +174,7 @@ pub(super) async fn run(
             Ok(missing) => {
                 finished.fetch_add(1, Ordering::Relaxed);
                 if counts {
+                    let mut tally = lock(&tally);
                     let latencies = if read {
                         &mut tally.gets
                     } else {
@@ -206,14 +188,18 @@ pub(super) async fn run(
             Err(error) => {
                 // An error that outlasts the window belongs to it: the request began in it.
                 if now >= window.from {
-                    tally.failed(error);
+                    lock(&tally).failed(error);
                 }
                 tokio::time::sleep(PAUSE).await;
                 began = Instant::now();
             }
         }
     }
-    tally
+}
+
+/// Nobody panics while holding it; and if, the counts are as good as before.
+pub(super) fn lock(tally: &Mutex<Tally>) -> MutexGuard<'_, Tally> {
+    tally.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Writes keys, taking the next one that nobody has taken, until all are there.
@@ -304,13 +290,11 @@ mod tests {
     fn tallies_add_up() {
         let mut all = Tally::default();
         for client in 1..=4u64 {
-            let mut one = Tally::default();
             for millisecond in 1..=250 {
-                one.puts.record(Duration::from_millis(millisecond * client));
+                all.puts.record(Duration::from_millis(millisecond * client));
             }
-            one.missing = 1;
-            one.failed(Error::ShuttingDown);
-            all.merge(one);
+            all.missing += 1;
+            all.failed(Error::ShuttingDown);
         }
         assert_eq!(all.operations(), 1000);
         assert_eq!(all.gets.count(), 0);

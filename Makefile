@@ -1,0 +1,82 @@
+# The two commands for a newcomer: make demo, make test. `make` alone lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# Outside the checkout, so that the next clean checkout finds RocksDB built. Nothing relies on it.
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/raftnode
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+DEMO := $(CACHE)/demo
+DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
+DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
+
+.PHONY: help setup-compiler setup demo demo-stop test check fix
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
+
+# install COMMAND-OR-TEST, PACKAGES
+define install
+	if ! { $(1); } >/dev/null 2>&1; then
+	  command -v apt-get >/dev/null || { echo "please install: $(2)" >&2; exit 1; }
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo)
+	  $$sudo apt-get update -qq
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq $(2) >/dev/null
+	fi
+endef
+
+setup-compiler:
+	@command -v cargo >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
+	$(call install,command -v cc,gcc libc6-dev)
+
+setup: setup-compiler ## Install what the system lacks to build RocksDB: g++ and libclang
+	@$(call install,command -v c++,g++)
+	$(call install,ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so*,libclang-dev)
+
+demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
+	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	mkdir -p $(DEMO)
+	for i in 1 2 3; do
+	  $(DEMO_BIN)/raftnoded --name n$$i --peers $(DEMO_PEERS) --listen 127.0.0.1:74$$((i + 1))0 \
+	    --data-dir $(DEMO)/n$$i >$(DEMO)/n$$i.out 2>$(DEMO)/n$$i.log </dev/null &
+	  echo $$! >$(DEMO)/n$$i.pid
+	done
+	ctl() { echo; echo "\$$ raftctl $$*"; $(DEMO_BIN)/raftctl "$$@"; }
+	for _ in $$(seq 100); do $(DEMO_BIN)/raftctl -q health >/dev/null 2>&1 && break; sleep 0.1; done
+	ctl put default greeting "hello, world"
+	ctl get default greeting; echo
+	ctl status
+	echo
+	echo "Three members are running; their data and logs are in $(DEMO)."
+	echo "Type next:"
+	echo "  export PATH=$(DEMO_BIN):\$$PATH"
+	echo "  raftctl ls default"
+	echo "  kill -9 \$$(cat $(DEMO)/n1.pid)     # any of them, the leader too"
+	echo "  raftctl -e 127.0.0.1:7430 put default greeting again && raftctl -e 127.0.0.1:7430 status"
+	echo "  raftctl --help"
+	echo "  make demo-stop"
+
+demo-stop: ## Stop the members of the demo; their data stays
+	@for pid in $(DEMO)/n?.pid; do
+	  [ -f "$$pid" ] || continue
+	  kill "$$(cat "$$pid")" 2>/dev/null || true
+	  for _ in $$(seq 100); do kill -0 "$$(cat "$$pid")" 2>/dev/null || break; sleep 0.1; done
+	  rm -f "$$pid"
+	done
+
+test: setup ## Install what is missing and run every check
+	@$(MAKE) --no-print-directory check
+
+check: ## Formatting, lints, documentation and all tests; changes nothing
+	@cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
+	cargo build --locked --workspace --bins
+	cargo test --locked --workspace --no-fail-fast
+
+fix: ## Format, and apply what clippy can repair
+	@cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
+	cargo fmt --all

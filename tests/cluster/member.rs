@@ -1,0 +1,254 @@
+//! One `raftnoded` process and what belongs to it on disk.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{program, wait_for};
+
+/// So much of each output is printed when a test fails.
+const TAIL_LINES: usize = 60;
+
+/// A member, running or not.
+pub(crate) struct Member {
+    name: String,
+    client: String,
+    peer: String,
+    data: PathBuf,
+    output: PathBuf,
+    settings: Vec<String>,
+    process: Option<Child>,
+    paused: bool,
+}
+
+impl Member {
+    /// A member with its data under `root`, not started.
+    pub(crate) fn new(name: String, client: &str, peer: &str, root: &Path) -> Self {
+        Self {
+            data: root.join(&name),
+            output: root.join(format!("{name}.log")),
+            name,
+            client: client.to_owned(),
+            peer: peer.to_owned(),
+            settings: Vec::new(),
+            process: None,
+            paused: false,
+        }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The address of its client API.
+    pub(crate) fn client(&self) -> &str {
+        &self.client
+    }
+
+    /// The address on which members talk to each other.
+    pub(crate) fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// Its data directory.
+    pub(crate) fn data(&self) -> &Path {
+        &self.data
+    }
+
+    /// Uses another data directory from the next start on.
+    pub(crate) fn set_data(&mut self, data: &Path) {
+        data.clone_into(&mut self.data);
+    }
+
+    /// Further arguments from the next start on.
+    pub(crate) fn set(&mut self, settings: &[&str]) {
+        self.settings
+            .extend(settings.iter().map(|setting| (*setting).to_owned()));
+    }
+
+    /// Nothing beyond name, addresses and directory from the next start on.
+    pub(crate) fn forget_settings(&mut self) {
+        self.settings.clear();
+    }
+
+    /// The command line of this member.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = daemon();
+        command
+            .args(["--name", &self.name])
+            .args(["--listen", &self.client])
+            .args(["--peer-listen", &self.peer])
+            .arg("--data-dir")
+            .arg(&self.data)
+            .args(["--threads", "1", "--log-format", "json"])
+            .args(&self.settings);
+        command
+    }
+
+    /// Starts the process; its output is appended to that of earlier ones.
+    pub(crate) fn start(&mut self) {
+        assert!(!self.is_running(), "{} runs already", self.name);
+        let child = self
+            .command()
+            .stdin(Stdio::null())
+            .stdout(self.output_file("stdout"))
+            .stderr(self.output_file("stderr"))
+            .spawn()
+            .expect("raftnoded starts");
+        self.process = Some(child);
+    }
+
+    fn output_file(&self, stream: &str) -> File {
+        OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.output.with_extension(stream))
+            .expect("a file for the output")
+    }
+
+    /// The id of its process.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.as_ref().expect("a running member").id()
+    }
+
+    /// Whether it was started and not yet killed or seen to exit.
+    pub(crate) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("a running member");
+        // Not yet waited for, so the id still names this process, even if it has ended.
+        kill_process(Pid::from_child(process), signal).expect("a signal to an own child");
+    }
+
+    /// SIGKILL, without waiting for the end.
+    pub(crate) fn send_kill(&self) {
+        if self.is_running() {
+            self.signal(Signal::KILL);
+        }
+    }
+
+    /// SIGKILL, and waits until the process is gone.
+    pub(crate) fn kill(&mut self) {
+        self.send_kill();
+        if let Some(mut process) = self.process.take() {
+            process.wait().expect("an own child can be waited for");
+        }
+        self.paused = false;
+    }
+
+    /// SIGTERM: asks it to stop.
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    /// SIGINT, as Ctrl-C sends it.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// SIGSTOP: the process stands still, its connections stay open.
+    pub(crate) fn pause(&mut self) {
+        self.signal(Signal::STOP);
+        self.paused = true;
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&mut self) {
+        self.signal(Signal::CONT);
+        self.paused = false;
+    }
+
+    /// Waits until the process ends by itself.
+    pub(crate) async fn exited(&mut self) -> ExitStatus {
+        let process = self.process.as_mut().expect("a running member");
+        let status = wait_for("the member exits", async || {
+            process.try_wait().expect("an own child can be waited for")
+        })
+        .await;
+        self.process = None;
+        status
+    }
+
+    /// Starts it and waits until it ends by itself, for starts that must be refused: exit code and
+    /// what this start wrote to stderr.
+    pub(crate) async fn refused(&mut self) -> (Option<i32>, String) {
+        let before = self.stderr().len();
+        self.start();
+        let status = self.exited().await;
+        (status.code(), self.stderr()[before..].to_owned())
+    }
+
+    /// All that it has written to stdout, over all starts.
+    pub(crate) fn stdout(&self) -> String {
+        self.read("stdout")
+    }
+
+    /// All that it has written to stderr, over all starts.
+    pub(crate) fn stderr(&self) -> String {
+        self.read("stderr")
+    }
+
+    fn read(&self, stream: &str) -> String {
+        let bytes = fs::read(self.output.with_extension(stream)).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The events of its log whose message is this.
+    pub(crate) fn events(&self, message: &str) -> Vec<serde_json::Value> {
+        self.stderr()
+            .lines()
+            .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+            .filter(|event| event["message"] == message)
+            .collect()
+    }
+
+    /// Bytes on disk under its data directory: blocks in use, not lengths of files.
+    pub(crate) fn disk_bytes(&self) -> u64 {
+        use std::os::unix::fs::MetadataExt;
+        let mut sum = 0;
+        let mut directories = vec![self.data.clone()];
+        while let Some(directory) = directories.pop() {
+            // Files come and go under a running member.
+            for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+                match entry.metadata() {
+                    Ok(found) if found.is_dir() => directories.push(entry.path()),
+                    Ok(found) => sum += found.blocks() * 512,
+                    Err(_) => {}
+                }
+            }
+        }
+        sum
+    }
+
+    /// Prints the end of what it wrote.
+    pub(crate) fn print_output(&self) {
+        for (stream, text) in [("stdout", self.stdout()), ("stderr", self.stderr())] {
+            let lines: Vec<&str> = text.lines().collect();
+            let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+            eprintln!("--- {stream} of {}, last {} lines", self.name, tail.len());
+            for line in tail {
+                eprintln!("{line}");
+            }
+        }
+    }
+}
+
+/// `raftnoded` with nothing set, and nothing of the environment but the path.
+pub(crate) fn daemon() -> Command {
+    let mut command = Command::new(program("raftnoded"));
+    command.env_clear().env("RUST_BACKTRACE", "1");
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}

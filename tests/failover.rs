@@ -1,0 +1,191 @@
+//! The leader is killed, paused or asked to stop in the middle of writes.
+
+use std::time::Duration;
+
+use common::{
+    Error,
+    types::{Consistency, Role},
+};
+
+use crate::{
+    cluster::{Cluster, wait_for},
+    journal::{Journal, Load},
+};
+
+/// How many writes are acknowledged before the fault, and how many must be after it.
+const WRITES: usize = 300;
+
+/// kill -9 of the leader under eight writers, three times; every acknowledged write is read back
+/// from each of the survivors, and from the killed member when it is back.
+async fn killed_under_load(settings: &[&str]) {
+    let mut cluster = Cluster::start(settings).await;
+    let mut journal = Journal::default();
+    for round in 0..3 {
+        let load = Load::start(&cluster, &format!("round {round}")).await;
+        load.more(WRITES).await;
+        let killed = cluster.leader().await;
+        cluster.member(killed).kill();
+        load.more(WRITES).await;
+        let successor = cluster.leader().await;
+        assert_ne!(successor, killed);
+        let recorded = load.stop().await;
+        eprintln!(
+            "round {round}: {} acknowledged, writes stood still for {:?}",
+            recorded.acknowledged(),
+            recorded.standstill()
+        );
+        journal.absorb(recorded);
+        journal.verify(&cluster).await;
+        cluster.member(killed).start();
+        cluster.settled().await;
+    }
+    journal.verify(&cluster).await;
+    assert!(
+        journal.standstill() < Duration::from_secs(15),
+        "writes stood still for {:?}",
+        journal.standstill()
+    );
+}
+
+#[tokio::test]
+async fn a_killed_leader_takes_no_acknowledged_write_along() {
+    killed_under_load(&[]).await;
+}
+
+#[tokio::test]
+async fn a_killed_leader_takes_no_acknowledged_write_along_on_rocksdb() {
+    killed_under_load(&["--store", "rocksdb"]).await;
+}
+
+#[tokio::test]
+async fn a_killed_follower_is_not_missed() {
+    let mut cluster = Cluster::start(&[]).await;
+    let load = Load::start(&cluster, "follower").await;
+    load.more(WRITES).await;
+    let follower = cluster.follower().await;
+    let before = cluster.leader().await;
+    cluster.member(follower).kill();
+    load.more(WRITES).await;
+    assert_eq!(cluster.leader().await, before, "no election was needed");
+    cluster.member(follower).start();
+    load.more(WRITES).await;
+    load.stop().await.verify(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_paused_serves_nothing_outdated() {
+    let mut cluster = Cluster::start(&[]).await;
+    let paused = cluster.leader().await;
+    let old = cluster.direct(paused).await;
+    old.put("default", "k", "old").await.expect("a put");
+    cluster.member(paused).pause();
+    let successor = cluster.leader().await;
+    assert_ne!(successor, paused);
+    let new = cluster.direct(successor).await;
+    let put = new.put("default", "k", "new").await.expect("a put");
+    // The question waits in the socket of the paused leader: the first thing it finds.
+    let question = tokio::spawn(async move {
+        old.get("default", "k", Consistency::Linearizable).await
+    });
+    tokio::task::yield_now().await;
+    cluster.member(paused).resume();
+    let answer = question.await.expect("a task");
+    let entry = answer.expect("a get").entry.expect("the key");
+    assert_eq!((entry.value, entry.revision), ("new".into(), put.revision));
+    cluster.assert_replicas_equal("default").await;
+}
+
+#[tokio::test]
+async fn writes_go_on_while_the_leader_is_paused_under_load() {
+    let mut cluster = Cluster::start(&[]).await;
+    let load = Load::start(&cluster, "pause").await;
+    load.more(WRITES).await;
+    let paused = cluster.leader().await;
+    cluster.member(paused).pause();
+    let successor = cluster.leader().await;
+    assert_ne!(successor, paused);
+    load.more(50).await;
+    cluster.member(paused).resume();
+    load.more(WRITES).await;
+    load.stop().await.verify(&cluster).await;
+}
+
+#[tokio::test]
+async fn a_leader_asked_to_stop_hands_over_and_no_write_is_cut_off() {
+    let mut cluster = Cluster::start(&[]).await;
+    let load = Load::start(&cluster, "stop").await;
+    load.more(WRITES).await;
+    let stopped = cluster.leader().await;
+    cluster.member(stopped).terminate();
+    let status = cluster.member(stopped).exited().await;
+    assert_eq!(status.code(), Some(0));
+    load.more(WRITES).await;
+    assert_ne!(cluster.leader().await, stopped);
+    let journal = load.stop().await;
+    assert!(
+        journal.unknown().is_empty(),
+        "writes were cut off: {:?}",
+        journal.unknown()
+    );
+    assert!(
+        journal.standstill() < Duration::from_secs(5),
+        "writes stood still for {:?}",
+        journal.standstill()
+    );
+    journal.verify(&cluster).await;
+    // A stop is not a leave.
+    cluster.member(stopped).start();
+    cluster.settled().await;
+    let status = cluster.status(stopped).await.expect("a status");
+    assert_eq!(status.id, stopped as u64 + 1);
+    assert_eq!(status.members.len(), 3);
+    journal.verify(&cluster).await;
+}
+
+#[tokio::test]
+async fn every_member_stops_on_either_signal_and_the_last_one_does_not_wait_for_the_others() {
+    let mut cluster = Cluster::start(&[]).await;
+    let direct = cluster.direct(0).await;
+    direct.put("default", "k", "v").await.expect("a put");
+    for index in 0..3 {
+        if index == 1 {
+            cluster.member(index).interrupt();
+        } else {
+            cluster.member(index).terminate();
+        }
+        let status = cluster.member(index).exited().await;
+        assert_eq!(status.code(), Some(0), "n{}", index + 1);
+    }
+    cluster.start_all();
+    cluster.leader().await;
+    let found = cluster.direct(2).await;
+    let found = found.get("default", "k", Consistency::Linearizable).await;
+    assert_eq!(found.expect("a get").entry.expect("the key").value, "v");
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_the_process_at_once() {
+    let mut cluster = Cluster::start(&[]).await;
+    let leader = cluster.leader().await;
+    let direct = cluster.direct(leader).await;
+    for index in (0..3).filter(|index| *index != leader) {
+        cluster.member(index).pause();
+    }
+    // A write that nobody confirms: the leader waits for it when it is asked to stop.
+    let waiting = tokio::spawn(async move { direct.put("default", "k", "v").await });
+    wait_for("the write is in the log", async || {
+        let status = cluster.status(leader).await?;
+        (status.last_log > status.commit).then_some(())
+    })
+    .await;
+    cluster.member(leader).terminate();
+    wait_for("the leader begins to stop", async || {
+        (cluster.status(leader).await?.role == Role::Stopping).then_some(())
+    })
+    .await;
+    cluster.member(leader).terminate();
+    let status = cluster.member(leader).exited().await;
+    assert_eq!(status.code(), Some(1), "not the code of an orderly stop");
+    let outcome = waiting.await.expect("a task");
+    assert!(matches!(outcome, Err(Error::OutcomeUnknown { .. })), "{outcome:?}");
+}

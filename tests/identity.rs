@@ -1,0 +1,229 @@
+//! Data directories that must not be used, and what the refusal says.
+
+use std::fs;
+
+use common::types::Consistency;
+
+use crate::cluster::{Cluster, wait_for};
+
+#[tokio::test]
+async fn a_wiped_member_must_not_come_back_under_its_old_id() {
+    let mut cluster = Cluster::start(&[]).await;
+    cluster.settled().await;
+    let wiped = cluster.follower().await;
+    let (name, data) = {
+        let member = cluster.member(wiped);
+        member.kill();
+        fs::remove_dir_all(member.data()).expect("the directory is removed");
+        (member.name().to_owned(), member.data().to_owned())
+    };
+    let (code, said) = cluster.member(wiped).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    for words in [
+        format!("knows {name} as member {}", wiped + 1),
+        "must not come back under its old id".to_owned(),
+        "Start it with the old directory".to_owned(),
+    ] {
+        assert!(said.contains(&words), "{words:?} is not in {said}");
+    }
+    // The others go on, and a further attempt with what the first one left is refused, too.
+    let other = cluster.leader().await;
+    cluster.direct(other).await.put("default", "k", "v").await.expect("a put");
+    assert!(data.exists());
+    assert_eq!(cluster.member(wiped).refused().await.0, Some(3));
+}
+
+#[tokio::test]
+async fn a_member_whose_log_was_removed_is_refused() {
+    let mut cluster = Cluster::start(&[]).await;
+    let index = cluster.follower().await;
+    cluster.direct(index).await.put("default", "k", "v").await.expect("a put");
+    cluster.settled().await;
+    let member = cluster.member(index);
+    member.kill();
+    fs::remove_dir_all(member.data().join("wal")).expect("the log is removed");
+    let (code, said) = member.refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("its log in"), "{said}");
+    assert!(said.contains("must not come back under its old id"), "{said}");
+}
+
+#[tokio::test]
+async fn a_directory_in_use_is_refused() {
+    let mut cluster = Cluster::prepare(2, &[]);
+    for index in [0, 1] {
+        cluster.member(index).forget_settings();
+    }
+    let data = cluster.members()[0].data().to_owned();
+    cluster.member(0).start();
+    wait_for("the first one serves", async || cluster.status(0).await).await;
+    cluster.member(1).set_data(&data);
+    let (code, said) = cluster.member(1).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    let expected = format!(
+        "the data directory {} is in use by another process; stop that one, or give this one a \
+         --data-dir of its own",
+        data.display()
+    );
+    assert!(said.contains(&expected), "{said}");
+    // The lock goes with the process, however it ends.
+    cluster.direct(0).await.put("default", "k", "v").await.expect("a put");
+    cluster.member(0).kill();
+    cluster.member(0).start();
+    wait_for("the directory is free again", async || cluster.status(0).await).await;
+}
+
+#[tokio::test]
+async fn the_directory_of_another_cluster_is_refused() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut foreign = Cluster::start(&[]).await;
+    let writer = foreign.direct(0).await;
+    writer.put("default", "foreign", "x").await.expect("a put");
+    foreign.settled().await;
+    let direct = cluster.direct(0).await;
+    direct.put("default", "own", "v").await.expect("a put");
+    cluster.settled().await;
+    let own_id = cluster.status(0).await.expect("a status").cluster_id;
+    let foreign_id = foreign.status(0).await.expect("a status").cluster_id;
+    assert_ne!(own_id, foreign_id);
+
+    let index = cluster.follower().await;
+    foreign.kill_all();
+    cluster.member(index).kill();
+    let data = foreign.members()[index].data().to_owned();
+    cluster.member(index).set_data(&data);
+    let (code, said) = cluster.member(index).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains(&own_id), "{said}");
+    assert!(said.contains(&foreign_id), "{said}");
+
+    // Nothing of it reached the cluster.
+    let leader = cluster.leader().await;
+    let found = cluster.replica(leader, "default").await;
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), ["own"]);
+}
+
+#[tokio::test]
+async fn a_copy_of_a_directory_does_not_speak_for_another_member() {
+    let mut cluster = Cluster::start(&[]).await;
+    cluster.settled().await;
+    let leader = cluster.leader().await;
+    let index = cluster.follower().await;
+    let data = cluster.members()[leader].data().to_owned();
+    cluster.member(index).kill();
+    let copy = cluster.directory().join("copy");
+    copy_directory(&data, &copy);
+    cluster.member(index).set_data(&copy);
+    let (code, said) = cluster.member(index).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    let belongs = format!("belongs to n{}, not to n{}", leader + 1, index + 1);
+    assert!(said.contains(&belongs), "{said}");
+}
+
+fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_of_something_else_or_of_another_store_is_refused() {
+    let mut cluster = Cluster::prepare(1, &[]);
+    let data = cluster.members()[0].data().to_owned();
+    fs::create_dir(&data).expect("a directory");
+    fs::write(data.join("thesis.tex"), "precious").expect("a file");
+    let (code, said) = cluster.member(0).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("is not empty and holds no identity.toml"), "{said}");
+    fs::remove_file(data.join("thesis.tex")).expect("the file is removed");
+
+    cluster.member(0).start();
+    cluster.leader().await;
+    cluster.member(0).kill();
+    cluster.member(0).set(&["--store", "rocksdb"]);
+    let (code, said) = cluster.member(0).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    assert!(said.contains("was made with --store memory"), "{said}");
+}
+
+#[tokio::test]
+async fn a_changed_identity_or_one_of_a_newer_program_is_refused() {
+    let mut cluster = Cluster::single(&[]).await;
+    cluster.member(0).kill();
+    let path = cluster.members()[0].data().join("identity.toml");
+    let identity = fs::read_to_string(&path).expect("the identity");
+    let newer = identity.replace("format = 1", "format = 99");
+    let cut = identity[..identity.len() / 2].to_owned();
+    let other_id = identity.replace("node_id = 1", "node_id = 2");
+    for (text, words) in [
+        (newer, "has format 99"),
+        (cut, "is damaged"),
+        (other_id, "checksum does not match"),
+    ] {
+        assert_ne!(text, identity, "the test changes the file");
+        fs::write(&path, text).expect("the file is written");
+        let (code, said) = cluster.member(0).refused().await;
+        assert_eq!(code, Some(3), "{said}");
+        assert!(said.contains(words), "{words:?} is not in {said}");
+        assert!(said.contains("identity.toml") || said.contains("data directory"), "{said}");
+    }
+    fs::write(&path, identity).expect("the file is written");
+    cluster.member(0).start();
+    cluster.leader().await;
+}
+
+#[tokio::test]
+async fn a_log_damaged_before_its_end_is_refused_and_the_file_named() {
+    let mut cluster = Cluster::single(&[]).await;
+    let direct = cluster.direct(0).await;
+    for number in 0..100 {
+        direct.put("default", format!("k{number}"), vec![7; 4096]).await.expect("a put");
+    }
+    cluster.member(0).kill();
+    let wal = cluster.members()[0].data().join("wal");
+    let found: Vec<_> = fs::read_dir(&wal)
+        .expect("the log")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
+    // The values are all alike: one of them lies in the middle of what was written.
+    let mut damaged = None;
+    for path in found.iter().filter(|path| path.is_file()) {
+        let mut bytes = fs::read(path).expect("a segment");
+        if let Some(place) = bytes.windows(64).position(|window| window == [7; 64]) {
+            bytes[place + 10] ^= 1;
+            fs::write(path, bytes).expect("the segment is written");
+            damaged = Some(path.clone());
+            break;
+        }
+    }
+    let damaged = damaged.expect("a segment that holds a value");
+    let (code, said) = cluster.member(0).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    let name = damaged.file_name().expect("a name").to_string_lossy();
+    assert!(said.contains(&*name), "{name} is not named: {said}");
+}
+
+#[tokio::test]
+async fn a_directory_that_moved_with_its_member_goes_on() {
+    let mut cluster = Cluster::start(&[]).await;
+    cluster.direct(0).await.put("default", "k", "v").await.expect("a put");
+    cluster.settled().await;
+    let index = cluster.follower().await;
+    let moved = cluster.directory().join("moved");
+    let member = cluster.member(index);
+    member.terminate();
+    assert!(member.exited().await.success());
+    fs::rename(member.data(), &moved).expect("the directory moves");
+    member.set_data(&moved);
+    member.start();
+    cluster.settled().await;
+    let found = cluster.direct(index).await.get("default", "k", Consistency::Stale).await;
+    assert_eq!(found.expect("a get").entry.expect("the key").value, "v");
+}

@@ -1,0 +1,40 @@
+//! End-to-end tests: `raftnoded` and `raftctl` as processes, met over the wire as a user meets them.
+//!
+//! Nothing of the two programs is linked in; the only import is `common`, the public API. What a
+//! test waits for is a condition with a deadline, never a span of time.
+//!
+//! ```text
+//! cluster      the harness: members as child processes, connections, raftctl, a terminal
+//! journal      writers whose every outcome is recorded, and the check that nothing was lost
+//!
+//! formation    a cluster from a static list, in every order; stop and start
+//! kv           keys and values through every member; consistency of reads
+//! namespaces   their life, and the space they leave behind
+//! failover     the leader is killed, paused or asked to stop under load
+//! durability   all members are killed at once
+//! snapshot     laggards catch up by snapshot; the disk stays bounded
+//! identity     data directories that must be refused
+//! config       settings that must be refused, ports in use, what is printed at the start
+//! limits       sizes, connections, requests in flight
+//! hostile      garbage, half-open connections, resets, absurd deadlines
+//! cli          raftctl in a pipe
+//! terminal     raftctl on a terminal: prompts, escapes, Ctrl-C
+//! readme       the tour of the README, as written
+//! ```
+
+mod cluster;
+mod journal;
+
+mod cli;
+mod config;
+mod durability;
+mod failover;
+mod formation;
+mod hostile;
+mod identity;
+mod kv;
+mod limits;
+mod namespaces;
+mod readme;
+mod snapshot;
+mod terminal;
