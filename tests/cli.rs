@@ -215,11 +215,9 @@ async fn ls_lists_in_every_form() {
     raftctl
         .run(&["ls", "default", "--keys-only", "-o", "plain", "--reverse"])
         .prints("\\xff\na\\tb\n");
-    raftctl.run(&["ls", "default", "no such prefix"]).is(
-        0,
-        "KEY  REVISION  VERSION  VALUE\n",
-        "note: no keys\n",
-    );
+    raftctl
+        .run(&["ls", "default", "no such prefix"])
+        .is(0, "", "note: no keys\n");
     raftctl.run(&["ls", "default", "no such prefix", "-o", "plain"]).prints("");
 }
 
@@ -668,7 +666,7 @@ async fn bench_prints_throughput_and_percentiles() {
         }
         let run = raftctl.run(&["bench", work, "--clients", "2", "--duration", "500ms"]);
         assert_eq!(run.code, 0, "{work}: {}", run.stderr);
-        assert!(run.text().contains("p99"), "{work}: {}", run.text());
+        assert!(run.text().contains(" P99"), "{work}: {}", run.text());
     }
     cluster.settled().await;
 }

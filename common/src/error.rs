@@ -20,7 +20,7 @@ pub enum Error {
         leader: Option<Leader>,
     },
     /// There was no leader, or no majority to confirm it, until the deadline. Not applied.
-    #[error("no leader: {reason}; nothing was applied")]
+    #[error("no leader: {reason}; nothing was changed")]
     NoLeader {
         /// What was seen, in words.
         reason: String,
@@ -32,7 +32,7 @@ pub enum Error {
         reason: String,
     },
     /// The member has as much work as it accepts. Not applied.
-    #[error("the member is overloaded ({reason}); nothing was applied")]
+    #[error("the member is overloaded ({reason}); nothing was changed")]
     Overloaded {
         /// Which bound was reached.
         reason: String,
@@ -40,13 +40,13 @@ pub enum Error {
         retry_after: Duration,
     },
     /// The deadline passed before an answer came to a read, or before a write was sent.
-    #[error("no answer within {timeout:?}; nothing was applied")]
+    #[error("no answer within {timeout:?}; nothing was changed")]
     DeadlineExceeded {
         /// The time the request was given.
         timeout: Duration,
     },
     /// The member is stopping. Not applied.
-    #[error("the member is shutting down; nothing was applied")]
+    #[error("the member is shutting down; nothing was changed")]
     ShuttingDown,
     /// No namespace of this name.
     #[error("namespace {namespace:?} does not exist")]

@@ -181,7 +181,7 @@ macro_rules! options {
         pub struct Options {
             $(
                 $(#[doc = $doc])+
-                #[arg(long, env = $variable $(, $($arg)*)?)]
+                #[arg(long, global = true, env = $variable $(, $($arg)*)?)]
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $name: Option<$kind>,
             )+

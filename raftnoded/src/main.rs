@@ -35,7 +35,7 @@ struct Arguments {
     options: Options,
 
     /// Settings as TOML: the flags without their dashes. Flags and RAFTNODED_* win over it
-    #[arg(long, value_name = "FILE", env = "RAFTNODED_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "RAFTNODED_CONFIG")]
     config: Option<PathBuf>,
 
     #[command(subcommand)]
@@ -105,10 +105,10 @@ fn complain(error: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "error: {error}");
 }
 
-fn start_log(config: &Config) -> Result<(), String> {
+fn start_log(config: &Config) -> Result<LogFormat, String> {
     // Libraries speak of what interests their authors.
     let directives = format!(
-        "warn,raftnoded={0},common={0},tarpc=error",
+        "warn,raftnoded={0},common={0},openraft=error,tarpc=error",
         config.log_level
     );
     let filter = if config.log_level.contains(['=', ',']) {
@@ -131,14 +131,17 @@ fn start_log(config: &Config) -> Result<(), String> {
         LogFormat::Text => log.with_ansi(terminal).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
-    Ok(())
+    Ok(format)
 }
 
 fn run(config: Config) -> ExitCode {
-    if let Err(error) = start_log(&config) {
-        complain(&error);
-        return ExitCode::from(EXIT_CONFIG);
-    }
+    let format = match start_log(&config) {
+        Ok(format) => format,
+        Err(error) => {
+            complain(&error);
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
     raise_file_limit();
     let mut builder = if config.threads == 1 {
         tokio::runtime::Builder::new_current_thread()
@@ -160,9 +163,10 @@ fn run(config: Config) -> ExitCode {
     match runtime.block_on(serve(config)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tracing::error!(error = %failure, "failed");
-            // Structured logs are for machines; a person at a terminal gets the sentence.
-            complain(&failure);
+            match format {
+                LogFormat::Text => complain(&failure),
+                LogFormat::Json => tracing::error!(error = %failure, "failed"),
+            }
             ExitCode::from(failure.exit_code())
         }
     }

@@ -278,6 +278,15 @@ fn reason(error: &Error) -> String {
     }
 }
 
+/// What went wrong, without the number that the operating system has for it.
+fn in_words(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
 /// Opens a connection and shakes hands.
 async fn connect<Req, Resp>(
     address: &str,
@@ -301,7 +310,7 @@ where
             reason: format!("no answer within {timeout:?}"),
         }),
         Ok(Err(error)) => Err(Error::Unreachable {
-            reason: error.to_string(),
+            reason: in_words(&error),
         }),
         Ok(Ok((_, HelloReply::Refused { message }))) => Err(Error::Incompatible { message }),
         Ok(Ok((connection, HelloReply::Welcome(welcome)))) => {

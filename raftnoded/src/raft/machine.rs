@@ -232,7 +232,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let engine = Arc::clone(&self.engine);
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
-        tokio::task::spawn_blocking(move || -> io::Result<()> {
+        let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
             let file = match snapshot {
                 SnapshotData::File(file) => file,
                 SnapshotData::View(view) => {
@@ -250,11 +250,14 @@ impl RaftStateMachine<TypeConfig> for Machine {
                 .map_err(io::Error::other)?;
             if volatile {
                 files.adopt(file)?;
+                Ok(files.bytes())
+            } else {
+                Ok(engine.disk_bytes())
             }
-            Ok(())
         })
         .await
         .map_err(io::Error::other)??;
+        self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         self.applied(meta.last_log_id);
         tracing::info!(
             index = meta.last_log_id.map(|id| id.index()),

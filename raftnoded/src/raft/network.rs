@@ -271,6 +271,13 @@ impl RaftNetworkV2<TypeConfig> for Network {
             + 'static,
     {
         Box::pin(async move {
+            // Before connecting: openraft waits out its backoff where it makes the first request.
+            // A member that is down would otherwise be called thousands of times a second.
+            let mut input = input;
+            let Some(first) = input.next().await else {
+                let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
+                return Ok(nothing);
+            };
             let lane = match self.lane.take() {
                 Some(lane) => lane,
                 None => self
@@ -282,7 +289,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
             let answers: BoxStream<'s, _> = Box::pin(Pipeline {
                 lane: Some(lane),
                 home: &mut self.lane,
-                input: input.fuse(),
+                input: futures::stream::iter([first]).chain(input).fuse(),
                 unanswered: 0,
                 limit: self.in_flight,
                 stalled: Box::pin(tokio::time::sleep(STALLED)),
