@@ -101,6 +101,19 @@ impl Journal {
             let direct = cluster.direct(index).await;
             let place = format!("read through n{}", index + 1);
             let listed = contents(&direct, NAMESPACE, Consistency::Linearizable).await;
+            let missing = self.missing(&listed);
+            if !missing.is_empty() {
+                // Lost, or read too early: both are faults, but not the same.
+                cluster.settled().await;
+                let later = contents(&direct, NAMESPACE, Consistency::Linearizable).await;
+                panic!(
+                    "{} of {} acknowledged keys are missing, {place}, and {} still are when all \
+                     is applied: {missing:?}",
+                    missing.len(),
+                    self.acknowledged.len(),
+                    self.missing(&later).len()
+                );
+            }
             self.compare(&listed, &place);
             stream::iter(&self.acknowledged)
                 .for_each_concurrent(64, |key| self.read_back(&direct, key, &place))
@@ -111,6 +124,11 @@ impl Journal {
             let held = cluster.replica(index, NAMESPACE).await;
             self.compare(&held, &format!("held by n{}", index + 1));
         }
+    }
+
+    fn missing(&self, found: &BTreeMap<Bytes, Bytes>) -> Vec<&String> {
+        let gone = |key: &&String| !found.contains_key(key.as_bytes());
+        self.acknowledged.iter().filter(gone).collect()
     }
 
     async fn read_back(&self, direct: &Direct, key: &str, place: &str) {

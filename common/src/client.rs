@@ -282,7 +282,11 @@ impl Client {
             .await
             {
                 Ok(routed) => routed,
-                Err(_) => return Err(last.unwrap_or(Error::DeadlineExceeded { timeout })),
+                Err(_) => {
+                    return Err(last.map_or(Error::DeadlineExceeded { timeout }, |last| {
+                        in_the_end(last, timeout)
+                    }));
+                }
             };
             let error = match routed {
                 Err(error) => error,
@@ -299,7 +303,13 @@ impl Client {
                             if !matches!(broken, RpcError::DeadlineExceeded) {
                                 self.router.forget(&link);
                             }
-                            interrupted(kind, &broken, timeout)
+                            match (interrupted(kind, &broken, timeout), &last) {
+                                // What was seen before says more than the clock does.
+                                (Error::DeadlineExceeded { .. }, Some(last)) => {
+                                    return Err(in_the_end(last.clone(), timeout));
+                                }
+                                (error, _) => error,
+                            }
                         }
                     }
                 }
@@ -314,17 +324,22 @@ impl Client {
                 _ => backoff,
             };
             if Instant::now() + pause >= deadline {
-                return Err(match error {
-                    Error::NotLeader { .. } => Error::NoLeader {
-                        reason: format!("the leader kept changing for {timeout:?}"),
-                    },
-                    error => error,
-                });
+                return Err(in_the_end(error, timeout));
             }
             tokio::time::sleep(pause).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
             last = Some(error);
         }
+    }
+}
+
+/// The error to end with when the time for further attempts is over.
+fn in_the_end(last: Error, timeout: Duration) -> Error {
+    match last {
+        Error::NotLeader { .. } => Error::NoLeader {
+            reason: format!("no member led with a majority for {timeout:?}"),
+        },
+        other => other,
     }
 }
 

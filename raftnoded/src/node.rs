@@ -143,6 +143,9 @@ impl Node {
         let peer_listener = listen(config.peer_listen, "peer-listen").await?;
         let client_address = advertised(config.advertise.as_ref(), &client_listener);
         let peer_address = advertised(config.peer_advertise.as_ref(), &peer_listener);
+        if config.fsync == Fsync::Never {
+            tracing::warn!("--fsync never: a power cut may take back acknowledged writes");
+        }
         let service = Arc::new(Service::new(About {
             name: identity.name.clone(),
             client_address: client_address.clone(),

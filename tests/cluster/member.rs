@@ -234,6 +234,13 @@ impl Member {
     pub(crate) fn print_output(&self) {
         for (stream, text) in [("stdout", self.stdout()), ("stderr", self.stderr())] {
             let lines: Vec<&str> = text.lines().collect();
+            // A panic may lie far before the end.
+            for (number, line) in lines.iter().enumerate() {
+                if line.contains("panicked at") {
+                    let panic = &lines[number..lines.len().min(number + 3)];
+                    eprintln!("--- a panic of {}: {}", self.name, panic.join("\n"));
+                }
+            }
             let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
             eprintln!("--- {stream} of {}, last {} lines", self.name, tail.len());
             for line in tail {

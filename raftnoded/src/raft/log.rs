@@ -41,7 +41,7 @@ use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
 use index::{Index, record};
 
 /// Bytes of newest entries kept in memory.
-const CACHE_BYTES: usize = 32 << 20;
+const CACHE_BYTES: usize = 16 << 20;
 
 /// Bytes of entries sent to a follower in one request, and read from the files in one go.
 const READ_BYTES: usize = 1 << 20;

@@ -34,6 +34,7 @@ mod barrier;
 mod batcher;
 mod codec;
 mod compaction;
+mod contact;
 pub mod formation;
 pub mod log;
 pub mod machine;
@@ -59,6 +60,7 @@ use openraft::{
 use crate::store::{Outcome, Rejection};
 use barrier::Barrier;
 use batcher::Batcher;
+use contact::Contact;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
 use network::{Factory, Me};
@@ -189,6 +191,9 @@ pub struct Consensus {
     batcher: Batcher,
     barrier: Barrier,
     progress: Arc<Progress>,
+    contact: Arc<Contact>,
+    /// A leader that was silent for this long is none.
+    silence: Duration,
     node_id: u64,
 }
 
@@ -227,10 +232,12 @@ impl Consensus {
             Arc::clone(&progress),
             settings.compaction,
         ));
+        let contact = Arc::new(Contact::new());
         server.set_phase(Phase::Member(Arc::new(Membered {
             me,
             raft: raft.clone(),
             files,
+            contact: Arc::clone(&contact),
         })));
         Ok(Self {
             batcher: Batcher::start(raft.clone()),
@@ -238,6 +245,8 @@ impl Consensus {
             raft,
             log,
             progress,
+            contact,
+            silence: settings.election_timeout * 4,
             node_id: settings.node_id,
         })
     }
@@ -278,13 +287,19 @@ impl Consensus {
         self.barrier.wait().await
     }
 
-    /// The leader that this member follows, itself included.
+    /// The leader that this member follows, itself included; none if it has been silent for long.
     pub fn leader(&self) -> Option<(u64, MemberInfo)> {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        let id = metrics.current_leader?;
+        let id = self.audible(metrics.current_leader)?;
         let info = metrics.membership_config.get_node(&id)?.clone();
         Some((id, info))
+    }
+
+    fn audible(&self, leader: Option<u64>) -> Option<u64> {
+        leader.filter(|id| {
+            *id == self.node_id || self.contact.age().is_some_and(|age| age < self.silence)
+        })
     }
 
     /// Whether this member believes to lead.
@@ -337,7 +352,7 @@ impl Consensus {
                 _ => Role::Follower,
             },
             term: metrics.current_term,
-            leader: metrics.current_leader,
+            leader: self.audible(metrics.current_leader),
             last_log: metrics.last_log_index.unwrap_or(0),
             committed: index(metrics.cluster_committed),
             applied: index(metrics.last_applied),

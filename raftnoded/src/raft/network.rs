@@ -9,7 +9,10 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -71,6 +74,8 @@ struct Peer {
     id: u64,
     info: MemberInfo,
     control: Mutex<Option<Connection<ControlReply, ControlRequest>>>,
+    /// Whether it answered when it was last called.
+    reachable: AtomicBool,
     /// When a refusal was last logged.
     refused: std::sync::Mutex<Option<Instant>>,
     /// One snapshot leaves this member at a time.
@@ -89,7 +94,9 @@ impl Peer {
             to: self.id,
             channel,
         });
-        let (connection, answer) = peer::call(&self.info.peer_address, greeting, CONNECT).await?;
+        let called = peer::call(&self.info.peer_address, greeting, CONNECT).await;
+        self.log_reachable(called.as_ref().err());
+        let (connection, answer) = called?;
         let refusal = match answer {
             Answer::Welcome { incarnation } if incarnation == self.info.incarnation => {
                 return Ok(peer::open(connection));
@@ -109,6 +116,18 @@ impl Peer {
         };
         self.log_refusal(&refusal);
         Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+    }
+
+    /// Says when it changes, not at every call.
+    fn log_reachable(&self, error: Option<&io::Error>) {
+        if self.reachable.swap(error.is_none(), Ordering::Relaxed) == error.is_none() {
+            return;
+        }
+        let (peer, name) = (self.id, &self.info.name);
+        match error {
+            Some(error) => tracing::warn!(peer, name, %error, "member unreachable"),
+            None => tracing::info!(peer, name, "member reachable again"),
+        }
     }
 
     fn log_refusal(&self, message: &str) {
@@ -198,6 +217,7 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
                     id: target,
                     info: node.clone(),
                     control: Mutex::new(None),
+                    reachable: AtomicBool::new(true),
                     refused: std::sync::Mutex::new(None),
                     sending: Arc::clone(&self.sending),
                 });

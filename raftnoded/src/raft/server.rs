@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     RaftHandle,
     codec::{self, Append, Appended},
+    contact::Contact,
     machine::{SnapshotData, files::SnapshotFiles},
     network::Me,
     peer::{
@@ -50,6 +51,7 @@ pub(super) struct Membered {
     pub(super) me: Me,
     pub(super) raft: RaftHandle,
     pub(super) files: SnapshotFiles,
+    pub(super) contact: Arc<Contact>,
 }
 
 /// Answers other members.
@@ -229,13 +231,17 @@ impl Membered {
             })
             .filter_map(|request| std::future::ready(request.ok().map(|append| append.0)))
             .take_until(ended.cancelled_owned());
-        let mut results = Box::pin(self.raft.stream_append(requests));
+        // Fused: it is polled once more after its end.
+        let mut results = Box::pin(self.raft.stream_append(requests).fuse());
         while let Some(result) = results.next().await {
             let mut next = Some(result);
             // One write for all that is ready.
             while let Some(result) = next {
                 let result = result.map_err(io::Error::other)?;
                 let refused = result.is_err();
+                if !refused {
+                    self.contact.heard();
+                }
                 answers.feed(result.into()).await?;
                 if refused {
                     return answers.flush().await;

@@ -74,6 +74,16 @@ pub struct Call {
     pub follow_leader: bool,
 }
 
+impl Call {
+    /// When an answer must be on its way so that the caller hears it: waiting ends here, with a
+    /// reason, and not at the deadline, without one.
+    fn last_word(&self) -> Instant {
+        self.deadline
+            .checked_sub(Duration::from_millis(50))
+            .unwrap_or(self.deadline)
+    }
+}
+
 /// The operations of one member.
 pub struct Service {
     about: About,

@@ -51,7 +51,7 @@ impl Service {
             call,
             || async {
                 let part = self.part()?;
-                barrier(part).await?;
+                barrier(part, call).await?;
                 Ok(read(part)?)
             },
             |leader| async move { leader.get(there).await },
@@ -181,7 +181,7 @@ impl Service {
             call,
             || async {
                 let part = self.part()?;
-                barrier(part).await?;
+                barrier(part, call).await?;
                 Ok(run(part).await?)
             },
             there,
@@ -190,11 +190,15 @@ impl Service {
     }
 }
 
-async fn barrier(part: &Part) -> Result<(), Refusal> {
-    match part.consensus.read_barrier().await {
-        Ok(()) => Ok(()),
-        Err(ReadError::NotLeader | ReadError::NoQuorum) => Err(Refusal::NotLeader),
-        Err(ReadError::Stopped) => Err(Refusal::Final(Error::ShuttingDown)),
+async fn barrier(part: &Part, call: Call) -> Result<(), Refusal> {
+    let waited = tokio::time::timeout_at(call.last_word().into(), part.consensus.read_barrier());
+    match waited.await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(ReadError::NotLeader | ReadError::NoQuorum)) => Err(Refusal::NotLeader),
+        Ok(Err(ReadError::Stopped)) => Err(Refusal::Final(Error::ShuttingDown)),
+        Err(_) => Err(Refusal::Final(Error::NoLeader {
+            reason: "no majority confirmed the leader".to_owned(),
+        })),
     }
 }
 

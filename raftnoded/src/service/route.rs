@@ -10,10 +10,6 @@ use futures::future::BoxFuture;
 
 use super::{Call, Part, Service};
 
-/// The time before a caller's deadline at which waiting for a leader ends, so that the caller hears
-/// that there was none.
-const MARGIN: Duration = Duration::from_millis(50);
-
 /// Why this member did not carry out a request.
 pub(super) enum Refusal {
     /// It does not lead. The request had no effect.
@@ -87,10 +83,7 @@ impl Service {
     }
 
     async fn await_leader(&self, part: &Part, call: Call) -> Result<(), Error> {
-        let left = call
-            .deadline
-            .saturating_duration_since(Instant::now())
-            .saturating_sub(MARGIN);
+        let left = call.last_word().saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Error::NoLeader {
                 reason: format!("{} knows no leader with a majority", self.about.name),

@@ -1,0 +1,43 @@
+//! When this member last heard from a leader.
+//!
+//! openraft names the leader of the last vote until there is another one, and with pre-vote a member
+//! that has lost its majority never gets that far. A follower therefore forgets a leader that has
+//! been silent for longer than any election takes.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// The time of the last message that a leader sent and this member accepted.
+#[derive(Debug)]
+pub(super) struct Contact {
+    started: Instant,
+    /// Milliseconds after `started`, plus one; 0 for never.
+    last: AtomicU64,
+}
+
+impl Contact {
+    pub(super) fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// A leader's message was accepted.
+    pub(super) fn heard(&self) {
+        let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.last.store(millis + 1, Ordering::Relaxed);
+    }
+
+    /// How long ago that was; none if it never was.
+    pub(super) fn age(&self) -> Option<Duration> {
+        let last = self.last.load(Ordering::Relaxed).checked_sub(1)?;
+        Some(
+            self.started
+                .elapsed()
+                .saturating_sub(Duration::from_millis(last)),
+        )
+    }
+}
