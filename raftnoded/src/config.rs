@@ -423,6 +423,20 @@ impl Config {
                 check_address(address).map_err(|reason| invalid(setting, reason))?;
             }
         }
+        let listen = resolve("listen", listen, insecure)?;
+        let peer_listen = resolve("peer-listen", peer_listen, insecure)?;
+        let peer_advertise = given.peer_advertise.clone().or(own_peer_address.clone());
+        for (listened, advertised, setting) in [
+            (listen, &given.advertise, "advertise"),
+            (peer_listen, &peer_advertise, "peer-advertise"),
+        ] {
+            if listened.ip().is_unspecified() && advertised.is_none() {
+                return Err(invalid(
+                    setting,
+                    format!("{listened} is no address that others can call; give the one they can"),
+                ));
+            }
+        }
         let heartbeat = given.heartbeat.map_or(Duration::from_millis(100), |s| s.0);
         let election_timeout = given
             .election_timeout
@@ -462,10 +476,10 @@ impl Config {
             name: given.name.clone(),
             data_dir: data_dir(given, name)?,
             default_name,
-            listen: resolve("listen", listen, insecure)?,
+            listen,
             advertise: given.advertise.clone(),
-            peer_listen: resolve("peer-listen", peer_listen, insecure)?,
-            peer_advertise: given.peer_advertise.clone().or(own_peer_address),
+            peer_listen,
+            peer_advertise,
             store: given.store,
             peers: given.peers.clone(),
             heartbeat,
@@ -657,6 +671,11 @@ mod tests {
             ("listen = '0.0.0.0:1'", "listen", "--insecure"),
             ("listen = 'nonsense'", "listen", "HOST:PORT"),
             (
+                "listen = '0.0.0.0:1'\ninsecure = true",
+                "advertise",
+                "others can call",
+            ),
+            (
                 "heartbeat = '200ms'",
                 "election-timeout",
                 "twice the heartbeat",
@@ -679,7 +698,12 @@ mod tests {
         for toml in ["no-such-key = 1", "peers = 'n1=h:1,n1=h:2'", "peers = 'n1'"] {
             assert!(toml::from_str::<Options>(toml).is_err(), "{toml}");
         }
-        assert!(Config::new(&options("listen = '0.0.0.0:1'\ninsecure = true")).is_ok());
+        assert!(
+            Config::new(&options(
+                "listen = '0.0.0.0:1'\ninsecure = true\nadvertise = 'h:1'"
+            ))
+            .is_ok()
+        );
     }
 
     #[test]

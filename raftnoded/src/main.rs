@@ -4,6 +4,7 @@ use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::{Parser, Subcommand};
@@ -23,6 +24,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The exit code for a configuration that cannot be used, and for wrong flags.
 const EXIT_CONFIG: u8 = 2;
+
+/// How long blocking work may go on after the member has stopped.
+const EXIT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// One member of a raftnode cluster: a replicated, namespaced key-value store.
 ///
@@ -108,7 +112,7 @@ fn complain(error: &dyn std::fmt::Display) {
 fn start_log(config: &Config) -> Result<LogFormat, String> {
     // Libraries speak of what interests their authors.
     let directives = format!(
-        "warn,raftnoded={0},common={0},openraft=error,tarpc=error",
+        "warn,raftnoded={0},common={0},openraft=error,tarpc=off",
         config.log_level
     );
     let filter = if config.log_level.contains(['=', ',']) {
@@ -160,7 +164,10 @@ fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(serve(config)) {
+    let result = runtime.block_on(serve(config));
+    // A file operation that hangs on a broken disk must not keep the process.
+    runtime.shutdown_timeout(EXIT_PATIENCE);
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             match format {

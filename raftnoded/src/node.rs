@@ -109,7 +109,7 @@ impl Failure {
             | Self::Engine(_)
             | Self::Layout(_)
             | Self::Files { .. }
-            | Self::Formation(FormationError::Wiped { .. }) => 3,
+            | Self::Formation(FormationError::Wiped { .. } | FormationError::Foreign { .. }) => 3,
             Self::Port { .. } => 4,
             Self::Formation(FormationError::NotAFounder { .. }) => 5,
             Self::NoRocksdb => 2,
@@ -206,11 +206,19 @@ impl Node {
             belonging = self.belonging() => belonging?,
         };
         let (broken, mut fault) = watch::channel(None);
-        let consensus = self.take_part(&belonging, broken).await?;
+        let consensus = tokio::select! {
+            () = &mut stop => {
+                self.close().await;
+                return Ok(());
+            }
+            consensus = self.take_part(&belonging, broken) => consensus?,
+        };
+        let strangers = self.watch_for_strangers(belonging.cluster_id);
         let watched = tokio::spawn(observe(consensus.clone()));
 
         let failure = tokio::select! {
             () = stop => None,
+            stranger = strangers => Some(stranger.into()),
             reason = consensus.stopped() => Some(Failure::Stopped(reason)),
             Ok(reason) = fault.wait_for(Option::is_some) => {
                 Some(Failure::LogWrite(reason.clone().unwrap_or_default()))
@@ -248,14 +256,8 @@ impl Node {
             return Ok(belonging.clone());
         }
         let belonging = match &self.config.peers {
-            Some(Peers(list)) => {
-                let me = Founder {
-                    name: self.identity.name.clone(),
-                    incarnation: self.identity.incarnation,
-                    client_address: self.client_address.clone(),
-                    list: list.clone(),
-                };
-                let formed = formation::form(&self.peers, me).await?;
+            Some(peers) => {
+                let formed = formation::form(&self.peers, self.founder(peers)).await?;
                 Belonging {
                     cluster_id: formed.cluster_id,
                     node_id: formed.node_id,
@@ -278,6 +280,22 @@ impl Node {
             "cluster formed"
         );
         Ok(belonging)
+    }
+
+    fn founder(&self, Peers(list): &Peers) -> Founder {
+        Founder {
+            name: self.identity.name.clone(),
+            incarnation: self.identity.incarnation,
+            client_address: self.client_address.clone(),
+            list: list.clone(),
+        }
+    }
+
+    async fn watch_for_strangers(&self, own: u128) -> FormationError {
+        match &self.config.peers {
+            Some(peers) => formation::watch_for_strangers(&self.founder(peers), own).await,
+            None => std::future::pending().await,
+        }
     }
 
     fn info(&self) -> MemberInfo {
@@ -321,7 +339,7 @@ impl Node {
             belonging.cluster_id,
             opened.files.clone(),
             self.identity.store == Store::Memory,
-        );
+        )?;
         let consensus = Consensus::start(
             &settings,
             opened.log.clone(),

@@ -22,6 +22,9 @@ use super::{
 /// each and their rounding, two fat pointers in a leaf that is about two thirds full.
 const RECORD_OVERHEAD: u64 = 120;
 
+/// Changes in a batch beyond which it is not applied in place: some ten milliseconds of work.
+const LARGE: usize = 10_000;
+
 /// Records a live scan reads at once, at first and at most.
 const FIRST_CHUNK: usize = 16;
 const LARGEST_CHUNK: usize = 512;
@@ -34,7 +37,7 @@ pub struct Memory {
     content: RwLock<Content>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Content {
     map: Map,
     bytes: u64,
@@ -52,6 +55,15 @@ impl Content {
     fn delete(&mut self, key: &[u8]) {
         if let Some(old) = self.map.remove(key) {
             self.bytes -= cost(key, &old);
+        }
+    }
+
+    fn write(&mut self, writes: Writes) {
+        for (key, value) in writes {
+            match value {
+                Some(value) => self.put(key, value),
+                None => self.delete(&key),
+            }
         }
     }
 }
@@ -99,14 +111,17 @@ impl Engine for Memory {
     }
 
     fn write(&self, writes: Writes) -> Result<(), EngineError> {
-        let Ok(mut content) = self.content.write() else {
-            return Err(EngineError::Stopped { engine: "memory" });
-        };
-        for (key, value) in writes {
-            match value {
-                Some(value) => content.put(key, value),
-                None => content.delete(&key),
-            }
+        let stopped = || EngineError::Stopped { engine: "memory" };
+        if writes.len() > LARGE {
+            // On a copy that shares its nodes, so that readers do not wait for a second. Small
+            // batches are cheaper in place, where nothing is shared.
+            let mut content = self.read().clone();
+            content.write(writes);
+            let old =
+                std::mem::replace(&mut *self.content.write().map_err(|_| stopped())?, content);
+            drop(old);
+        } else {
+            self.content.write().map_err(|_| stopped())?.write(writes);
         }
         Ok(())
     }

@@ -4,10 +4,19 @@
 //! batches, and the cost of a sync is shared by all writes in it. A second batch in flight would
 //! double the syncs for nothing (measured: half the throughput of syncs, twice the p99).
 //!
-//! A write that was handed over is carried through even if its caller goes away: it may be in the
-//! log already.
+//! A write that waits may be withdrawn until it becomes part of a batch, and then certainly had no
+//! effect: a leader that has lost its majority never finishes the batch under way, and what waits
+//! behind it must not be written long after its caller has given up. A write that is part of a batch
+//! is carried through even if its caller goes away: it may be in the log already.
 
-use std::{mem, sync::Arc};
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Instant,
+};
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -26,15 +35,38 @@ const MAX_BATCH: usize = 4096;
 /// A batch is closed when its commands have this many bytes: followers receive it in one request.
 const MAX_BATCH_BYTES: usize = 1 << 20;
 
+/// What a waiting write costs beside its command, about.
+const OVERHEAD: usize = 256;
+
 /// Bytes of commands that may wait, in all. Beyond that a write is refused before it is queued.
-pub(super) const MAX_WAITING_BYTES: usize = 64 << 20;
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 type Answer = Result<Result<Outcome, Rejection>, ProposeError>;
+
+/// A write that waits: what becomes of it is decided by whoever changes this first.
+mod fate {
+    pub(super) const WAITING: u8 = 0;
+    pub(super) const PROPOSED: u8 = 1;
+    pub(super) const WITHDRAWN: u8 = 2;
+}
 
 struct Waiting {
     command: Bytes,
     answer: oneshot::Sender<Answer>,
+    fate: Arc<AtomicU8>,
     _room: OwnedSemaphorePermit,
+}
+
+impl Waiting {
+    /// Takes it into a batch; false if its caller has withdrawn it.
+    fn take(&self) -> bool {
+        decide(&self.fate, fate::PROPOSED)
+    }
+}
+
+fn decide(fate: &AtomicU8, decision: u8) -> bool {
+    fate.compare_exchange(fate::WAITING, decision, Ordering::AcqRel, Ordering::Acquire)
+        .is_ok()
 }
 
 /// The queue in front of the log.
@@ -55,45 +87,58 @@ impl Batcher {
         }
     }
 
-    /// Proposes a command and waits for what applying it gave.
+    /// Proposes a command and waits for what applying it gave, at most until a moment.
     ///
     /// # Errors
     /// [`ProposeError`]
-    pub(super) async fn propose(&self, command: Bytes) -> Answer {
-        let size = u32::try_from(command.len()).unwrap_or(u32::MAX);
+    pub(super) async fn propose(&self, command: Bytes, until: Instant) -> Answer {
+        let size = u32::try_from(command.len() + OVERHEAD).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             return Err(ProposeError::Overloaded);
         };
         let (answer, reply) = oneshot::channel();
+        let fate = Arc::new(AtomicU8::new(fate::WAITING));
         let waiting = Waiting {
             command,
             answer,
+            fate: Arc::clone(&fate),
             _room: room,
         };
         if self.queue.send(waiting).is_err() {
             return Err(ProposeError::Stopped);
         }
-        reply.await.unwrap_or_else(|_| {
-            Err(ProposeError::Unknown {
+        match tokio::time::timeout_at(until.into(), reply).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ProposeError::Unknown {
                 reason: "the member stopped".to_owned(),
-            })
-        })
+            }),
+            Err(_) if decide(&fate, fate::WITHDRAWN) => Err(ProposeError::NoQuorum),
+            Err(_) => Err(ProposeError::Unknown {
+                reason: "no majority has confirmed it in time".to_owned(),
+            }),
+        }
     }
 }
 
 async fn run(raft: RaftHandle, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     let mut batch = Vec::new();
     while let Some(first) = waiting.recv().await {
-        let mut bytes = first.command.len();
-        batch.push(first);
-        while batch.len() < MAX_BATCH
-            && bytes < MAX_BATCH_BYTES
-            && let Ok(next) = waiting.try_recv()
-        {
-            bytes += next.command.len();
-            batch.push(next);
+        let mut bytes = 0;
+        let mut next = Some(first);
+        while let Some(write) = next {
+            if write.take() {
+                bytes += write.command.len();
+                batch.push(write);
+            }
+            next = if batch.len() < MAX_BATCH && bytes < MAX_BATCH_BYTES {
+                waiting.try_recv().ok()
+            } else {
+                None
+            };
         }
-        write(&raft, mem::take(&mut batch)).await;
+        if !batch.is_empty() {
+            write(&raft, mem::take(&mut batch)).await;
+        }
     }
 }
 

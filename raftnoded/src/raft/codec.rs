@@ -306,7 +306,7 @@ pub(super) fn single_append(answer: Appended) -> AppendEntriesResponse<TypeConfi
 }
 
 /// [`VoteRequest`] in postcard.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct WireVoteRequest {
     vote: WireVote,
     last: Option<WireLogId>,
@@ -357,7 +357,7 @@ impl From<WireVoteResponse> for VoteResponse<TypeConfig> {
 }
 
 /// [`TransferLeaderRequest`] in postcard.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) struct WireTransfer {
     from: WireVote,
     to: u64,

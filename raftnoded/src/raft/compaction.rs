@@ -10,7 +10,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use openraft::async_runtime::WatchReceiver;
@@ -19,6 +19,9 @@ use super::{RaftHandle, log::LogStore, machine::Progress};
 
 /// How often the log is measured.
 const EVERY: Duration = Duration::from_millis(250);
+
+/// openraft drops a request for a snapshot while it is busy with another, without a word.
+const ASK_AGAIN: Duration = Duration::from_secs(60);
 
 /// When to take a snapshot and what to keep of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,40 +40,39 @@ pub(super) async fn run(
 ) {
     let mut clock = tokio::time::interval(EVERY);
     clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    // The snapshot last asked for was at this applied index: not asked for again until it is done.
-    let mut asked = None;
+    let mut asked: Option<Instant> = None;
+    let mut before = 0;
     loop {
         clock.tick().await;
-        let (applied, snapshot, purged) = {
+        let (applied, purged) = {
             let metrics = raft.metrics();
             let metrics = metrics.borrow_watched();
             if metrics.running_state.is_err() {
                 return;
             }
             (
-                metrics.last_applied.map(|id| id.index()),
-                metrics.snapshot.map(|id| id.index()),
+                metrics.last_applied.map_or(0, |id| id.index()),
                 metrics.purged.map(|id| id.index()),
             )
         };
-        if asked.is_some_and(|asked| snapshot.is_some_and(|done| done >= asked)) {
+        // Never openraft's own idea of the snapshot: see `Progress::durable`.
+        let durable = progress.durable.load(Ordering::Acquire);
+        if durable > before || asked.is_some_and(|at| at.elapsed() > ASK_AGAIN) {
             asked = None;
         }
-        let covered = snapshot.unwrap_or(0);
+        before = durable;
         let due = compaction
             .snapshot_every
             .max(progress.snapshot_bytes.load(Ordering::Relaxed));
         if asked.is_none()
-            && applied > snapshot
-            && log.bytes_behind(covered) >= due
+            && applied >= durable
+            && log.bytes_from(durable) >= due
             && raft.trigger().snapshot().await.is_ok()
         {
-            asked = applied;
+            asked = Some(Instant::now());
         }
-        if let Some(upto) = log
-            .purgeable(compaction.retain)
-            .map(|upto| upto.min(covered))
-            && snapshot.is_some()
+        let covered = durable.checked_sub(1);
+        if let Some(upto) = log.purgeable(compaction.retain).min(covered)
             && purged.is_none_or(|purged| purged < upto)
             && raft.trigger().purge_log(upto).await.is_err()
         {

@@ -61,6 +61,21 @@ pub enum FormationError {
         /// The id under which it is known.
         id: u64,
     },
+    /// The data directory belongs to another cluster than the members of the list.
+    #[error(
+        "this data directory belongs to cluster {own:032x}, but {name} at {address} belongs to \
+         cluster {found:032x}; give the directory that belongs to these members, or correct --peers"
+    )]
+    Foreign {
+        /// The cluster of the directory.
+        own: u128,
+        /// Who answered.
+        name: String,
+        /// Where.
+        address: String,
+        /// The cluster it belongs to.
+        found: u128,
+    },
     /// The cluster was formed without this member.
     #[error(
         "{name} is not among the founders of the cluster {cluster_id:032x} that {from} belongs to; \
@@ -130,6 +145,38 @@ pub async fn form(server: &PeerServer, me: Founder) -> Result<Formed, FormationE
         }
         tokio::time::sleep(ASK_EVERY).await;
     }
+}
+
+/// Asks the others of a list, until each has answered once, whether they belong to the cluster that
+/// this member's data directory names. Does not return while all is well.
+pub async fn watch_for_strangers(me: &Founder, own: u128) -> FormationError {
+    let mut unasked: Vec<&(String, String)> = me
+        .list
+        .iter()
+        .filter(|(name, _)| *name != me.name)
+        .collect();
+    while !unasked.is_empty() {
+        let mut left = Vec::new();
+        for peer in unasked {
+            let (name, address) = peer;
+            let greeting = Greeting::new(Purpose::Founder(me.clone()));
+            match peer::call(address, greeting, ANSWER).await {
+                Ok((_, Answer::Formed { cluster_id, .. })) if cluster_id != own => {
+                    return FormationError::Foreign {
+                        own,
+                        name: name.clone(),
+                        address: address.clone(),
+                        found: cluster_id,
+                    };
+                }
+                Ok((_, Answer::Formed { .. })) => {}
+                _ => left.push(peer),
+            }
+        }
+        unasked = left;
+        tokio::time::sleep(ASK_EVERY * 10).await;
+    }
+    std::future::pending().await
 }
 
 fn adopt(

@@ -143,33 +143,32 @@ impl LogStore {
         self.shared.wal.close()
     }
 
-    /// Bytes of log behind an index, approximately: what a restart would replay.
-    pub fn bytes_behind(&self, index: u64) -> u64 {
+    /// Bytes of log from an index on, approximately: what a restart would replay.
+    pub fn bytes_from(&self, index: u64) -> u64 {
         let state = self.state();
-        let from = index.saturating_add(1).max(state.index.first());
-        let Some(start) = state.index.position(from) else {
-            return 0;
-        };
-        let end = self.shared.wal.end();
-        u64::from(end.segment().saturating_sub(start.segment())) * self.shared.segment_bytes
-            + u64::from(end.offset())
-            - u64::from(start.offset()).min(u64::from(end.offset()))
+        match state.index.position(index.max(state.index.first())) {
+            Some(start) => self
+                .linear(self.shared.wal.end())
+                .saturating_sub(self.linear(start)),
+            None => 0,
+        }
+    }
+
+    /// A position as a number of bytes since the first segment.
+    fn linear(&self, position: Position) -> u64 {
+        u64::from(position.segment()) * self.shared.segment_bytes + u64::from(position.offset())
     }
 
     /// The greatest index up to which the log can be purged so that about `keep` bytes of entries
     /// stay; none if it holds less.
     pub fn purgeable(&self, keep: u64) -> Option<u64> {
-        let end = self.shared.wal.end();
+        let bound = self.linear(self.shared.wal.end()).checked_sub(keep)?;
+        let (segment, offset) = (
+            bound / self.shared.segment_bytes,
+            bound % self.shared.segment_bytes,
+        );
+        let bound = Position::from_u64(segment << 32 | offset);
         let state = self.state();
-        let segments = keep / self.shared.segment_bytes;
-        let rest = keep % self.shared.segment_bytes;
-        let mut segment = u64::from(end.segment()).checked_sub(segments)?;
-        let mut offset = u64::from(end.offset());
-        if offset < rest {
-            segment = segment.checked_sub(1)?;
-            offset += self.shared.segment_bytes;
-        }
-        let bound = Position::from_u64(segment << 32 | (offset - rest));
         state.index.index_at(bound).checked_sub(1)
     }
 
@@ -199,6 +198,28 @@ impl LogStore {
             .append(records, None)
             .map(drop)
             .map_err(io::Error::other)
+    }
+
+    /// Queues records; the future is done when they are durable.
+    fn append_synced(
+        &self,
+        records: &[RecordRef<'_>],
+    ) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<>> {
+        let (synced, wait) = tokio::sync::oneshot::channel();
+        self.shared
+            .wal
+            .append(
+                records,
+                Some(Box::new(move |result| {
+                    // The receiver is gone only if the member is stopping.
+                    let _ = synced.send(result);
+                })),
+            )
+            .map_err(io::Error::other)?;
+        Ok(async move {
+            wait.await
+                .unwrap_or_else(|_| Err(io::Error::other("the log was closed")))
+        })
     }
 
     /// Entries from `start` until `end` or a limit of bytes; at least one if there is one.
@@ -241,17 +262,23 @@ impl LogStore {
         let mut taken = 0;
         let mut wanted = start;
         while taken < max_bytes || entries.is_empty() {
-            let from = {
+            let (from, upto) = {
                 let state = self.state();
                 wanted = wanted.max(state.index.first());
-                if wanted >= end.min(state.index.next()) {
+                let end = end.min(state.index.next());
+                if wanted >= end {
                     break;
                 }
-                state.index.position(wanted)
+                (state.index.position(wanted), state.index.position(end))
             };
             let Some(from) = from else { break };
+            // openraft asks for 64 entries at a time when it replays: no more than is wanted.
+            let bytes = upto.map_or(u64::MAX, |upto| {
+                self.linear(upto).saturating_sub(self.linear(from))
+            });
+            let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(READ_BYTES);
             let before = wanted;
-            for (position, found) in self.shared.wal.read_range(from, READ_BYTES)? {
+            for (position, found) in self.shared.wal.read_range(from, bytes)? {
                 let expected = self.state().index.position(wanted);
                 if wanted >= end || expected != Some(position) {
                     // A mark, or an entry that a later truncation made void.
@@ -356,29 +383,19 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
-        let (synced, wait) = tokio::sync::oneshot::channel();
-        {
+        let synced = {
             let mut state = self.state();
             let payload = codec::encode_vote(*vote);
-            self.shared
-                .wal
-                .append(
-                    &[RecordRef {
-                        kind: record::VOTE,
-                        term: vote.leader_id.term,
-                        index: 0,
-                        payload: &payload,
-                    }],
-                    Some(Box::new(move |result| {
-                        // The receiver is gone only if the member is stopping.
-                        let _ = synced.send(result);
-                    })),
-                )
-                .map_err(io::Error::other)?;
+            let synced = self.append_synced(&[RecordRef {
+                kind: record::VOTE,
+                term: vote.leader_id.term,
+                index: 0,
+                payload: &payload,
+            }])?;
             state.index.vote = Some(*vote);
-        }
-        wait.await
-            .unwrap_or_else(|_| Err(io::Error::other("the log was closed")))
+            synced
+        };
+        synced.await
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -433,21 +450,25 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         Ok(())
     }
 
+    /// Waits for the sync: what follows may make durable what contradicts the entries cut off.
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
-        let mut state = self.state();
-        let before = state.index.next();
-        state.index.truncate_after(last.map(|id| id.index()));
-        for _ in state.index.next()..before {
-            match state.cache.pop_back() {
-                Some(gone) => state.cached_bytes -= size_of(&gone),
-                None => break,
+        let synced = {
+            let mut state = self.state();
+            let before = state.index.next();
+            state.index.truncate_after(last.map(|id| id.index()));
+            for _ in state.index.next()..before {
+                match state.cache.pop_back() {
+                    Some(gone) => state.cached_bytes -= size_of(&gone),
+                    None => break,
+                }
             }
-        }
-        let mut truncate = mark(record::TRUNCATE, last.unwrap_or(log_id(0, 0)));
-        if last.is_none() {
-            truncate.payload = b"all";
-        }
-        self.note(&[truncate])
+            let mut truncate = mark(record::TRUNCATE, last.unwrap_or(log_id(0, 0)));
+            if last.is_none() {
+                truncate.payload = b"all";
+            }
+            self.append_synced(&[truncate])?
+        };
+        synced.await
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {

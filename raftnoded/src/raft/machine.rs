@@ -31,7 +31,7 @@ use super::{
     types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, log_id},
 };
 use crate::{
-    engine::{Batch, Engine, Reader, View},
+    engine::{Batch, Engine, EngineError, Reader, View},
     store::{self, Command, Position},
 };
 use files::SnapshotFiles;
@@ -54,6 +54,10 @@ type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
 pub struct Progress {
     /// The index of the last entry whose effect the engine shows; 0 before the first.
     pub applied: AtomicU64,
+    /// One beyond the last index whose effect survives a restart without the log; 0 for none. What
+    /// openraft calls the snapshot is no measure of that: after a restart it takes the state as
+    /// replayed for one.
+    pub durable: AtomicU64,
     /// The bytes of state kept on disk by the last snapshot; 0 before the first.
     pub snapshot_bytes: AtomicU64,
 }
@@ -70,27 +74,31 @@ pub struct Machine {
 
 impl Machine {
     /// A state machine over an engine that holds its state already.
+    ///
+    /// # Errors
+    /// If the engine cannot be read.
     pub fn new(
         engine: Arc<dyn Engine>,
         cluster_id: u128,
         files: SnapshotFiles,
         volatile: bool,
-    ) -> Self {
+    ) -> Result<Self, EngineError> {
         let progress = Progress {
             applied: AtomicU64::new(0),
+            durable: AtomicU64::new(durable_in(&*engine)?),
             snapshot_bytes: AtomicU64::new(if volatile {
                 files.bytes()
             } else {
                 engine.disk_bytes()
             }),
         };
-        Self {
+        Ok(Self {
             engine,
             cluster_id,
             files,
             volatile,
             progress: Arc::new(progress),
-        }
+        })
     }
 
     /// See [`Progress`].
@@ -107,13 +115,18 @@ impl Machine {
     async fn apply_run(&self, run: Vec<EntryResponder<TypeConfig>>) -> io::Result<()> {
         let (entries, responders): (Vec<Entry>, Vec<_>) = run.into_iter().unzip();
         let last = entries.last().map(|entry| entry.log_id);
-        let replies = if self.engine.may_block() {
+        let steps = entries
+            .into_iter()
+            .map(Step::new)
+            .collect::<io::Result<Vec<_>>>()?;
+        // What takes long in one piece must not hold up heartbeats.
+        let replies = if self.engine.may_block() || steps.iter().any(Step::is_heavy) {
             let engine = Arc::clone(&self.engine);
-            tokio::task::spawn_blocking(move || apply(&*engine, &entries))
+            tokio::task::spawn_blocking(move || apply(&*engine, steps))
                 .await
                 .map_err(io::Error::other)??
         } else {
-            apply(&*self.engine, &entries)?
+            apply(&*self.engine, steps)?
         };
         self.applied(last);
         for (responder, reply) in responders.into_iter().zip(replies) {
@@ -125,36 +138,72 @@ impl Machine {
     }
 }
 
-/// Applies entries as one write.
-fn apply(engine: &dyn Engine, entries: &[Entry]) -> io::Result<Vec<Reply>> {
-    let mut batch = Batch::new(engine);
-    let mut replies = Vec::with_capacity(entries.len());
-    for entry in entries {
+/// One beyond the index that the content of an engine stands for.
+fn durable_in(reader: &dyn Reader) -> Result<u64, EngineError> {
+    Ok(store::applied(reader)?.map_or(0, |position| position.index + 1))
+}
+
+/// An entry, decoded.
+struct Step {
+    id: LogId,
+    change: Change,
+}
+
+enum Change {
+    Nothing,
+    Command(Command),
+    Membership(StoredMembership),
+}
+
+impl Step {
+    fn new(entry: Entry) -> io::Result<Self> {
         let id = entry.log_id;
-        replies.push(match &entry.payload {
-            EntryPayload::Blank => None,
+        let change = match entry.payload {
+            EntryPayload::Blank => Change::Nothing,
             EntryPayload::Normal(proposal) => {
-                let command = Command::decode(&proposal.0).map_err(|error| {
+                Change::Command(Command::decode(&proposal.0).map_err(|error| {
                     io::Error::new(
                         io::ErrorKind::InvalidData,
                         format!("log entry {}: {error}", id.index()),
                     )
-                })?;
-                Some(store::apply(&mut batch, id.index(), command).map_err(io::Error::other)?)
+                })?)
             }
             EntryPayload::Membership(membership) => {
-                let stored = StoredMembership::new(Some(id), membership.clone());
+                Change::Membership(StoredMembership::new(Some(id), membership))
+            }
+        };
+        Ok(Self { id, change })
+    }
+
+    /// Whether its work grows with what is stored.
+    fn is_heavy(&self) -> bool {
+        matches!(self.change, Change::Command(Command::DeletePrefix { .. }))
+    }
+}
+
+/// Applies entries as one write.
+fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Vec<Reply>> {
+    let mut batch = Batch::new(engine);
+    let mut replies = Vec::with_capacity(steps.len());
+    let last = steps.last().map(|step| step.id);
+    for Step { id, change } in steps {
+        replies.push(match change {
+            Change::Nothing => None,
+            Change::Command(command) => {
+                Some(store::apply(&mut batch, id.index(), command).map_err(io::Error::other)?)
+            }
+            Change::Membership(stored) => {
                 store::set_membership(&mut batch, &codec::encode_stored_membership(&stored));
                 None
             }
         });
     }
-    if let Some(last) = entries.last() {
+    if let Some(last) = last {
         store::set_applied(
             &mut batch,
             Position {
-                term: last.log_id.committed_leader_id().term,
-                index: last.log_id.index(),
+                term: last.committed_leader_id().term,
+                index: last.index(),
             },
         );
     }
@@ -232,6 +281,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let engine = Arc::clone(&self.engine);
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
+        let covered = meta.last_log_id.map_or(0, |id| id.index() + 1);
         let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
             let file = match snapshot {
                 SnapshotData::File(file) => file,
@@ -249,7 +299,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
             store::restore(files::read(&file)?, &*engine, Some(cluster_id))
                 .map_err(io::Error::other)?;
             if volatile {
-                files.adopt(file)?;
+                files.adopt(file, covered)?;
                 Ok(files.bytes())
             } else {
                 Ok(engine.disk_bytes())
@@ -259,6 +309,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         .map_err(io::Error::other)??;
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         self.applied(meta.last_log_id);
+        self.progress.durable.fetch_max(covered, Ordering::AcqRel);
         tracing::info!(
             index = meta.last_log_id.map(|id| id.index()),
             elapsed_ms = started.elapsed().as_millis() as u64,
@@ -293,9 +344,10 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let engine = Arc::clone(&self.engine);
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
+        let covered = durable_in(&*view).map_err(io::Error::other)?;
         let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
             if volatile {
-                files.save(view, cluster_id)
+                files.save(view, cluster_id, covered)
             } else {
                 engine.persist().map_err(io::Error::other)?;
                 Ok(engine.disk_bytes())
@@ -304,6 +356,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         .await
         .map_err(io::Error::other)??;
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
+        self.progress.durable.fetch_max(covered, Ordering::AcqRel);
         let snapshot = snapshot_of(Arc::clone(&self.view))?;
         tracing::info!(
             index = snapshot.meta.last_log_id.map(|id| id.index()),

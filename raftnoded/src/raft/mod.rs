@@ -82,6 +82,9 @@ pub enum ProposeError {
     /// Too many bytes of commands wait already. Not written.
     #[error("too many writes are waiting")]
     Overloaded,
+    /// No majority took the writes before this one in time. Not written.
+    #[error("no majority took the writes before this one")]
+    NoQuorum,
     /// This member is stopping. Not written.
     #[error("this member is stopping")]
     Stopped,
@@ -268,15 +271,16 @@ impl Consensus {
         self.node_id
     }
 
-    /// Replicates a command and returns what applying it gave.
+    /// Replicates a command and returns what applying it gave; waits at most until a moment.
     ///
     /// # Errors
     /// [`ProposeError`]; it says whether the command may have been written.
     pub async fn propose(
         &self,
         command: Bytes,
+        until: Instant,
     ) -> Result<Result<Outcome, Rejection>, ProposeError> {
-        self.batcher.propose(command).await
+        self.batcher.propose(command, until).await
     }
 
     /// Waits until a read of the engine is linearizable.
@@ -399,8 +403,12 @@ impl Consensus {
             return;
         }
         let deadline = Instant::now() + patience;
+        let mut tried = Vec::new();
         while self.leads() && Instant::now() < deadline {
-            let Some(heir) = self.heir() else { return };
+            let Some(heir) = self.heir(&tried) else {
+                return;
+            };
+            tried.push(heir);
             tracing::info!(to = heir, "handing leadership over");
             if self.raft.trigger().transfer_leader(heir).await.is_err() {
                 return;
@@ -409,8 +417,8 @@ impl Consensus {
         }
     }
 
-    /// The other voter with the longest log.
-    fn heir(&self) -> Option<u64> {
+    /// The other voter with the longest log, of those that answered lately and were not tried.
+    fn heir(&self, tried: &[u64]) -> Option<u64> {
         let metrics = self.raft.metrics();
         let metrics = metrics.borrow_watched();
         let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
@@ -418,7 +426,11 @@ impl Consensus {
             .replication
             .as_ref()?
             .iter()
-            .filter(|(id, _)| **id != self.node_id && voters.contains(id))
+            .filter(|(id, _)| **id != self.node_id && voters.contains(id) && !tried.contains(id))
+            .filter(|(id, _)| {
+                let last = metrics.heartbeat.as_ref().and_then(|all| all.get(id));
+                last.is_some_and(|at| at.is_some_and(|at| at.elapsed() < self.silence))
+            })
             .max_by_key(|(_, matching)| matching.map(|id| id.index()))
             .map(|(id, _)| *id)
     }
@@ -448,6 +460,9 @@ fn config(settings: &Settings) -> Result<Config, StartError> {
         enable_pre_vote: Some(true),
         quorum_loss_probe_interval: Some(election.saturating_mul(4)),
         max_payload_entries: 4096,
+        // A restarted leader that went on in its old term would not know what of its log is
+        // committed: its reads could miss acknowledged writes.
+        enable_leader_restore: Some(false),
         // Compaction goes by bytes: see `compaction`.
         snapshot_policy: SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: u64::MAX,

@@ -18,7 +18,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use common::transport::{Connection, Wire};
+use common::transport::{Connection, Wire, exchange};
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use openraft::{
     RPCTypes,
@@ -33,6 +33,7 @@ use openraft::{
 };
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::time::{Instant, Sleep};
+use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     codec::{self, Append},
@@ -156,17 +157,15 @@ impl Peer {
             let mut slot = self.control.lock().await;
             // Out of the slot while in use: if this call is cut off, an answer is still to come,
             // and the connection must not serve another one.
-            let mut connection = match slot.take() {
-                Some(connection) => connection,
-                None => self.connect(Channel::Control).await?,
-            };
-            connection.send(request).await?;
-            let reply = connection.next().await.unwrap_or_else(|| {
-                Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "the member closed the connection",
-                ))
-            })?;
+            if let Some(mut connection) = slot.take()
+                && let Ok(reply) = exchange(&mut connection, request).await
+            {
+                *slot = Some(connection);
+                return Ok(reply);
+            }
+            // None yet, or the member was restarted since. Asking twice does no harm.
+            let mut connection = self.connect(Channel::Control).await?;
+            let reply = exchange(&mut connection, request).await?;
             *slot = Some(connection);
             Ok(reply)
         };
@@ -229,6 +228,7 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
             peer,
             in_flight: self.in_flight,
             lane: None,
+            dialing: None,
         }
     }
 }
@@ -238,6 +238,9 @@ pub(super) struct Network {
     peer: Arc<Peer>,
     in_flight: usize,
     lane: Option<AppendLane>,
+    /// A connection being opened. openraft gives a heartbeat as long as its interval and then drops
+    /// the call: over a long way, opening would never come to an end within one.
+    dialing: Option<AbortOnDropHandle<io::Result<AppendLane>>>,
 }
 
 impl RaftNetworkV2<TypeConfig> for Network {
@@ -249,14 +252,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
         let single = async {
-            let mut lane = match self.lane.take() {
-                Some(lane) => lane,
-                None => self
-                    .peer
-                    .connect(Channel::Append)
-                    .await
-                    .map_err(|error| unreachable(&error))?,
-            };
+            let mut lane = self.lane().await.map_err(|error| unreachable(&error))?;
             lane.send(Append(rpc))
                 .await
                 .map_err(|error| broken(&error))?;
@@ -298,14 +294,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 let nothing: BoxStream<'s, _> = Box::pin(futures::stream::empty());
                 return Ok(nothing);
             };
-            let lane = match self.lane.take() {
-                Some(lane) => lane,
-                None => self
-                    .peer
-                    .connect(Channel::Append)
-                    .await
-                    .map_err(|error| unreachable(&error))?,
-            };
+            let lane = self.lane().await.map_err(|error| unreachable(&error))?;
             let answers: BoxStream<'s, _> = Box::pin(Pipeline {
                 lane: Some(lane),
                 home: &mut self.lane,
@@ -392,6 +381,22 @@ impl RaftNetworkV2<TypeConfig> for Network {
 }
 
 impl Network {
+    /// The append connection: the one at hand, or a new one.
+    async fn lane(&mut self) -> io::Result<AppendLane> {
+        if let Some(lane) = self.lane.take() {
+            return Ok(lane);
+        }
+        let dialing = self.dialing.get_or_insert_with(|| {
+            let peer = Arc::clone(&self.peer);
+            AbortOnDropHandle::new(tokio::spawn(
+                async move { peer.connect(Channel::Append).await },
+            ))
+        });
+        let dialed = dialing.await;
+        self.dialing = None;
+        dialed.map_err(io::Error::other)?
+    }
+
     async fn ask_vote(
         &self,
         request: ControlRequest,
@@ -423,12 +428,12 @@ async fn send_snapshot(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::R
         index = snapshot.meta.last_log_id.map(|id| id.index()),
         "sending a snapshot"
     );
-    lane.send(SnapshotFrame::Begin {
+    let begin = SnapshotFrame::Begin {
         vote: vote.into(),
         last: snapshot.meta.last_log_id.map(Into::into),
         membership: codec::encode_stored_membership(&snapshot.meta.last_membership),
-    })
-    .await?;
+    };
+    send_in_time(&mut lane, begin).await?;
 
     // Reading the view may touch a disk, and encoding it keeps a core busy.
     let (chunks, mut receive) = mpsc::channel::<io::Result<Bytes>>(2);
@@ -449,12 +454,9 @@ async fn send_snapshot(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::R
         }
     });
     while let Some(chunk) = receive.recv().await {
-        let chunk = SnapshotFrame::Chunk(chunk?);
-        tokio::time::timeout(STALLED * 5, lane.send(chunk))
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        send_in_time(&mut lane, SnapshotFrame::Chunk(chunk?)).await?;
     }
-    lane.send(SnapshotFrame::End).await?;
+    send_in_time(&mut lane, SnapshotFrame::End).await?;
     match tokio::time::timeout(INSTALL, lane.next()).await {
         Ok(Some(Ok(SnapshotReply::Installed(vote)))) => Ok(vote.into()),
         Ok(Some(Ok(SnapshotReply::Failed { message }))) => Err(io::Error::other(message)),
@@ -462,6 +464,16 @@ async fn send_snapshot(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::R
         Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
+}
+
+/// A receiver that takes nothing for long is given up: others wait for their snapshot.
+async fn send_in_time(
+    lane: &mut Connection<SnapshotReply, SnapshotFrame>,
+    frame: SnapshotFrame,
+) -> io::Result<()> {
+    tokio::time::timeout(STALLED * 5, lane.send(frame))
+        .await
+        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// Requests out, answers in, on one connection, a few requests ahead.

@@ -2,8 +2,8 @@
 //!
 //! Every connection between members is of one channel and keeps its order. The side that opens it
 //! sends a [`Greeting`]; the other answers with a [`Answer`]. A greeting names the cluster, both
-//! node ids and the sender's incarnation, and the answer the receiver's: a member with a foreign,
-//! copied or emptied data directory is refused here, before it can take part in anything.
+//! node ids and the sender's incarnation, and the answer the receiver's: a member with a foreign
+//! or emptied data directory is refused here, before it can take part in anything.
 
 use std::{io, time::Duration};
 
@@ -121,7 +121,7 @@ pub(super) enum Answer {
 }
 
 /// A request on a control connection.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(super) enum ControlRequest {
     Vote(WireVoteRequest),
     PreVote(WireVoteRequest),

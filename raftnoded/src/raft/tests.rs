@@ -43,7 +43,7 @@ where
         Ok((
             directory,
             log,
-            Machine::new(engine, 7, files, self.volatile),
+            Machine::new(engine, 7, files, self.volatile).unwrap(),
         ))
     }
 }

@@ -40,7 +40,7 @@ impl Service {
         self.route(
             call,
             || async {
-                match self.propose(command()).await? {
+                match self.propose(call, command()).await? {
                     Outcome::Put {
                         revision, version, ..
                     } => Ok(PutReply { revision, version }),
@@ -63,10 +63,13 @@ impl Service {
         self.route(
             call,
             || async {
-                self.propose_delete(Command::Delete {
-                    namespace: request.namespace.clone(),
-                    keys: request.keys.clone(),
-                })
+                self.propose_delete(
+                    call,
+                    Command::Delete {
+                        namespace: request.namespace.clone(),
+                        keys: request.keys.clone(),
+                    },
+                )
                 .await
             },
             |leader| async move { leader.delete(there).await },
@@ -89,10 +92,13 @@ impl Service {
         self.route(
             call,
             || async {
-                self.propose_delete(Command::DeletePrefix {
-                    namespace: request.namespace.clone(),
-                    prefix: request.prefix.clone(),
-                })
+                self.propose_delete(
+                    call,
+                    Command::DeletePrefix {
+                        namespace: request.namespace.clone(),
+                        prefix: request.prefix.clone(),
+                    },
+                )
                 .await
             },
             |leader| async move { leader.delete_prefix(there).await },
@@ -115,7 +121,10 @@ impl Service {
             call,
             || async {
                 let name = request.name.clone();
-                match self.propose(Command::CreateNamespace { name }).await? {
+                match self
+                    .propose(call, Command::CreateNamespace { name })
+                    .await?
+                {
                     Outcome::NamespaceCreated { revision, id } => Ok(NamespaceInfo {
                         name: request.name.clone(),
                         id,
@@ -149,7 +158,7 @@ impl Service {
                     name: request.name.clone(),
                     only_if_empty: request.only_if_empty,
                 };
-                match self.propose(command).await? {
+                match self.propose(call, command).await? {
                     Outcome::NamespaceDeleted { revision, keys } => {
                         Ok(DeleteNamespaceReply { keys, revision })
                     }
@@ -161,8 +170,8 @@ impl Service {
         .await
     }
 
-    async fn propose_delete(&self, command: Command) -> Result<DeleteReply, Refusal> {
-        match self.propose(command).await? {
+    async fn propose_delete(&self, call: Call, command: Command) -> Result<DeleteReply, Refusal> {
+        match self.propose(call, command).await? {
             Outcome::Deleted { revision, count } => Ok(DeleteReply {
                 deleted: count,
                 revision,
@@ -171,17 +180,21 @@ impl Service {
         }
     }
 
-    async fn propose(&self, command: Command) -> Result<Outcome, Refusal> {
+    async fn propose(&self, call: Call, command: Command) -> Result<Outcome, Refusal> {
         let bytes = command.encode().map_err(|error| Error::Invalid {
             message: error.to_string(),
         })?;
-        match self.part()?.consensus.propose(bytes).await {
+        let until = call.last_word();
+        match self.part()?.consensus.propose(bytes, until).await {
             Ok(Ok(outcome)) => Ok(outcome),
             Ok(Err(rejection)) => Err(Refusal::Final(rejected(rejection))),
             Err(ProposeError::NotLeader) => Err(Refusal::NotLeader),
             Err(ProposeError::Overloaded) => Err(Refusal::Final(Error::Overloaded {
                 reason: "too many bytes of writes wait for the disks".to_owned(),
                 retry_after: RETRY_AFTER,
+            })),
+            Err(ProposeError::NoQuorum) => Err(Refusal::Final(Error::NoLeader {
+                reason: ProposeError::NoQuorum.to_string(),
             })),
             Err(ProposeError::Stopped) => Err(Refusal::Final(Error::ShuttingDown)),
             Err(ProposeError::Unknown { reason }) => {

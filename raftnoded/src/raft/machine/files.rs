@@ -9,6 +9,7 @@ use std::{
     fs::{self, File},
     io::{self, BufReader, Write},
     path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use tempfile::{NamedTempFile, TempPath};
@@ -26,6 +27,9 @@ const READ_BUFFER: usize = 1 << 20;
 #[derive(Clone, Debug)]
 pub struct SnapshotFiles {
     directory: PathBuf,
+    /// One beyond the index that the current file stands for. A snapshot may be written while a
+    /// newer one is installed: the file must never go back, since the log may be gone.
+    current: Arc<Mutex<u64>>,
 }
 
 /// Why the state could not be read back from its snapshot file.
@@ -67,16 +71,19 @@ impl SnapshotFiles {
                 fs::remove_file(file.path())?;
             }
         }
-        Ok(Self { directory })
+        Ok(Self {
+            directory,
+            current: Arc::default(),
+        })
     }
 
-    fn current(&self) -> PathBuf {
+    fn path(&self) -> PathBuf {
         self.directory.join(CURRENT)
     }
 
     /// The size of the current snapshot file in bytes; 0 if there is none.
     pub fn bytes(&self) -> u64 {
-        fs::metadata(self.current()).map_or(0, |file| file.len())
+        fs::metadata(self.path()).map_or(0, |file| file.len())
     }
 
     /// Fills an engine from the current file; does nothing if there is none.
@@ -84,16 +91,17 @@ impl SnapshotFiles {
     /// # Errors
     /// [`LoadError`]; the engine is then unchanged.
     pub fn load(&self, engine: &dyn Engine, cluster_id: u128) -> Result<(), LoadError> {
-        let path = self.current();
+        let path = self.path();
         let file = match File::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             Err(source) => return Err(LoadError::Io { path, source }),
         };
         let stream = BufReader::with_capacity(READ_BUFFER, file);
-        store::restore(stream, engine, Some(cluster_id))
-            .map(drop)
-            .map_err(|source| LoadError::Refused { path, source })
+        let (header, _) = store::restore(stream, engine, Some(cluster_id))
+            .map_err(|source| LoadError::Refused { path, source })?;
+        *self.lock() = header.applied.map_or(0, |position| position.index + 1);
+        Ok(())
     }
 
     /// A file to receive a snapshot into; it is removed unless it is made the current one.
@@ -106,11 +114,16 @@ impl SnapshotFiles {
             .tempfile_in(&self.directory)
     }
 
-    /// Writes the state that a view shows as the current file. Returns its size in bytes.
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes the state that a view shows as the current file; `covered` is one beyond its index.
+    /// Returns its size in bytes.
     ///
     /// # Errors
     /// If writing fails; the former file is then unchanged.
-    pub fn save(&self, view: View, cluster_id: u128) -> io::Result<u64> {
+    pub fn save(&self, view: View, cluster_id: u128, covered: u64) -> io::Result<u64> {
         let mut file = self.incoming()?;
         let mut writer = SnapshotWriter::new(view, cluster_id).map_err(io::Error::other)?;
         let mut bytes = 0;
@@ -119,16 +132,22 @@ impl SnapshotFiles {
             bytes += chunk.len() as u64;
         }
         file.as_file().sync_all()?;
-        self.adopt(file.into_temp_path())?;
+        self.adopt(file.into_temp_path(), covered)?;
         Ok(bytes)
     }
 
-    /// Makes a complete, synced file the current one.
+    /// Makes a complete, synced file the current one, unless that one is newer already; `covered`
+    /// is one beyond the index it stands for.
     ///
     /// # Errors
     /// If it cannot be renamed, or the directory cannot be synced.
-    pub fn adopt(&self, file: TempPath) -> io::Result<()> {
-        file.persist(self.current()).map_err(|error| error.error)?;
+    pub fn adopt(&self, file: TempPath, covered: u64) -> io::Result<()> {
+        let mut current = self.lock();
+        if covered < *current {
+            return Ok(());
+        }
+        *current = covered;
+        file.persist(self.path()).map_err(|error| error.error)?;
         File::open(&self.directory)?.sync_all()
     }
 }
