@@ -13,7 +13,7 @@ DEMO := $(CACHE)/demo
 DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
 DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
 
-.PHONY: help setup-compiler setup demo demo-stop test check fix
+.PHONY: help setup-compiler setup demo demo-stop bench test check fix
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -65,6 +65,27 @@ demo-stop: ## Stop the members of the demo; their data stays
 	  kill "$$(cat "$$pid")" 2>/dev/null || true
 	  for _ in $$(seq 100); do kill -0 "$$(cat "$$pid")" 2>/dev/null || break; sleep 0.1; done
 	  rm -f "$$pid"
+	done
+
+BENCH_PEERS := n1=127.0.0.1:17421,n2=127.0.0.1:17431,n3=127.0.0.1:17441
+BENCH_ENDPOINTS := 127.0.0.1:17420,127.0.0.1:17430,127.0.0.1:17440
+BENCH_SECONDS ?= 5
+
+bench: setup-compiler ## Measure puts and gets on a fresh cluster of three (BENCH_SECONDS=5 each)
+	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	directory=$$(mktemp -d)
+	trap 'kill $$(jobs -p) 2>/dev/null || true; wait; rm -rf "$$directory"' EXIT
+	for i in 1 2 3; do
+	  $(DEMO_BIN)/raftnoded --name n$$i --peers $(BENCH_PEERS) --listen 127.0.0.1:174$$((i + 1))0 \
+	    --data-dir "$$directory/n$$i" >/dev/null 2>"$$directory/n$$i.log" </dev/null &
+	done
+	export RAFTCTL_ENDPOINTS=$(BENCH_ENDPOINTS)
+	for _ in $$(seq 100); do $(DEMO_BIN)/raftctl -q health >/dev/null 2>&1 && break; sleep 0.1; done
+	for load in "1 1" "64 64" "64 4" "256 16"; do
+	  set -- $$load
+	  for operation in put get; do
+	    $(DEMO_BIN)/raftctl bench $$operation --clients $$1 --connections $$2 --duration $(BENCH_SECONDS)s
+	  done
 	done
 
 test: setup ## Install what is missing and run every check

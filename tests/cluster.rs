@@ -198,9 +198,9 @@ impl Cluster {
             .iter()
             .filter(|(_, status)| status.role == Role::Leader)
             .max_by_key(|(_, status)| status.term)?;
-        let followers = answers.iter().filter(|(_, status)| {
-            (status.term, status.leader) == (leader.term, Some(leader.id))
-        });
+        let followers = answers
+            .iter()
+            .filter(|(_, status)| (status.term, status.leader) == (leader.term, Some(leader.id)));
         (followers.count() > self.members.len() / 2).then_some(*index)
     }
 
@@ -209,11 +209,15 @@ impl Cluster {
         wait_for("a leader with a majority", async || self.leader_now().await).await
     }
 
-    /// A running member that does not lead.
+    /// A running member that does not lead, and knows who does.
     pub(crate) async fn follower(&self) -> usize {
-        let leader = self.leader().await;
-        let other = self.running().into_iter().find(|index| *index != leader);
-        other.expect("a second running member")
+        wait_for("a member that follows the leader", async || {
+            let leader = self.leader_now().await?;
+            let other = self.running().into_iter().find(|index| *index != leader)?;
+            let known = self.status(other).await?.leader;
+            (known == Some(leader as u64 + 1)).then_some(other)
+        })
+        .await
     }
 
     /// Waits until every running member has applied all that is committed now.
@@ -326,7 +330,11 @@ pub(crate) async fn contents(
             Err(Error::NamespaceNotFound { .. }) => return found,
             page => page.expect("a listing"),
         };
-        found.extend(page.entries.into_iter().map(|entry| (entry.key, entry.value)));
+        found.extend(
+            page.entries
+                .into_iter()
+                .map(|entry| (entry.key, entry.value)),
+        );
         match page.next {
             Some(next) => request.page = Some(next),
             None => return found,

@@ -36,7 +36,14 @@ async fn all_members_killed_at_once_lose_nothing_acknowledged_on_rocksdb() {
 async fn killed_while_compacting(store: &str) {
     // With small segments and snapshots a few seconds hold many of both.
     let _alone = Slots::alone();
-    let settings = ["--store", store, "--snapshot-every", "1MiB", "--log-retain", "0"];
+    let settings = [
+        "--store",
+        store,
+        "--snapshot-every",
+        "1MiB",
+        "--log-retain",
+        "0",
+    ];
     let small = ["--log-segment", "2MiB"];
     let mut cluster = Cluster::start(&[&settings[..], &small[..]].concat()).await;
     let mut journal = Journal::default();

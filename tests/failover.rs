@@ -84,9 +84,8 @@ async fn a_leader_that_was_paused_serves_nothing_outdated() {
     let new = cluster.direct(successor).await;
     let put = new.put("default", "k", "new").await.expect("a put");
     // The question waits in the socket of the paused leader: the first thing it finds.
-    let question = tokio::spawn(async move {
-        old.get("default", "k", Consistency::Linearizable).await
-    });
+    let question =
+        tokio::spawn(async move { old.get("default", "k", Consistency::Linearizable).await });
     tokio::task::yield_now().await;
     cluster.member(paused).resume();
     let answer = question.await.expect("a task");
@@ -187,5 +186,8 @@ async fn a_second_signal_ends_the_process_at_once() {
     let status = cluster.member(leader).exited().await;
     assert_eq!(status.code(), Some(1), "not the code of an orderly stop");
     let outcome = waiting.await.expect("a task");
-    assert!(matches!(outcome, Err(Error::OutcomeUnknown { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Error::OutcomeUnknown { .. })),
+        "{outcome:?}"
+    );
 }

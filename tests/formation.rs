@@ -20,7 +20,10 @@ const ORDERS: [[usize; 3]; 6] = [
 /// Puts a key through one member and reads it through all that run.
 async fn write_and_read(cluster: &Cluster, through: usize, key: &str) {
     let direct = cluster.direct(through).await;
-    direct.put("default", key.to_owned(), "v").await.expect("a put");
+    direct
+        .put("default", key.to_owned(), "v")
+        .await
+        .expect("a put");
     for index in cluster.running() {
         let direct = cluster.direct(index).await;
         let found = direct
@@ -62,7 +65,10 @@ async fn three_members_form_one_cluster_in_every_start_order_and_again_after_a_k
         write_and_read(&cluster, order[1], "after").await;
         let found = cluster.replica(order[2], "default").await;
         assert_eq!(found.len(), 2, "{order:?}: {found:?}");
-        assert_eq!(cluster.status(0).await.expect("a status").cluster_id, ids[0]);
+        assert_eq!(
+            cluster.status(0).await.expect("a status").cluster_id,
+            ids[0]
+        );
     }
 }
 
@@ -89,7 +95,10 @@ async fn founders_killed_while_they_wait_for_each_other_still_form_one_cluster()
     .await;
     write_and_read(&cluster, 0, "k").await;
     let of = |index| cluster.status(index);
-    let (first, last) = (of(0).await.expect("a status"), of(2).await.expect("a status"));
+    let (first, last) = (
+        of(0).await.expect("a status"),
+        of(2).await.expect("a status"),
+    );
     assert_eq!(first.cluster_id, last.cluster_id);
 }
 
@@ -104,9 +113,14 @@ async fn a_member_that_waits_for_the_others_says_so() {
     let Err(Error::NoLeader { reason }) = refused else {
         panic!("{refused:?}");
     };
-    assert!(reason.contains("n1 waits for the other members"), "{reason}");
+    assert!(
+        reason.contains("n1 waits for the other members"),
+        "{reason}"
+    );
     wait_for("it logs whom it misses", async || {
-        cluster.members()[0].events("waiting for the other founders").pop()
+        cluster.members()[0]
+            .events("waiting for the other founders")
+            .pop()
     })
     .await;
     cluster.member(0).terminate();
@@ -144,7 +158,8 @@ async fn founders_with_different_lists_do_not_form_a_cluster_and_say_why() {
     cluster.member(1).start();
     wait_for("the lists are compared", async || {
         let said = cluster.members()[0].stderr() + &cluster.members()[1].stderr();
-        said.contains("give all of them the same list").then_some(())
+        said.contains("give all of them the same list")
+            .then_some(())
     })
     .await;
     for index in [0, 1] {

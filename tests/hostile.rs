@@ -1,167 +1,21 @@
 //! Garbage, half-open connections, resets and absurd deadlines on both ports, while somebody else
 //! works and notices nothing.
 
-use std::{
-    io::{Read, Write},
-    net::TcpStream,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
-    time::{Duration, Instant},
-};
+mod bystander;
+mod wire;
+
+use std::io::Write;
 
 use bytes::{BufMut, BytesMut};
 use common::{
-    Client,
     api::DataRequest,
-    transport::{
-        Hello, HelloReply, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION, Service, Wire, write_postcard,
-    },
-    types::{Consistency, GetRequest, PutRequest},
+    transport::{Hello, HelloReply, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION, Service},
+    types::{Consistency, GetRequest},
 };
-use socket2::SockRef;
-use tokio::task::JoinHandle;
 
-use crate::cluster::{Cluster, greet, wait_for};
-
-/// A client that puts and gets all the time, and expects every answer.
-struct Bystander {
-    stop: Arc<AtomicBool>,
-    rounds: Arc<AtomicU64>,
-    task: JoinHandle<Duration>,
-}
-
-impl Bystander {
-    fn start(client: Client) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let rounds = Arc::new(AtomicU64::new(0));
-        let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&rounds));
-        let task = tokio::spawn(async move {
-            let mut slowest = Duration::ZERO;
-            while !stopped.load(Ordering::Relaxed) {
-                let began = Instant::now();
-                let value = counted.fetch_add(1, Ordering::Relaxed).to_string();
-                let put = PutRequest::new("default", "bystander", value.clone());
-                client.put(put).await.expect("the bystander's put");
-                let get = GetRequest::new("default", "bystander", Consistency::Linearizable);
-                let found = client.get(get).await.expect("the bystander's get");
-                assert_eq!(found.entry.expect("the key").value, value);
-                slowest = slowest.max(began.elapsed());
-            }
-            slowest
-        });
-        Self { stop, rounds, task }
-    }
-
-    /// Waits until it has done some more.
-    async fn goes_on(&self) {
-        let goal = self.rounds.load(Ordering::Relaxed) + 20;
-        wait_for("the bystander goes on", async || {
-            assert!(!self.task.is_finished(), "the bystander was harmed");
-            (self.rounds.load(Ordering::Relaxed) >= goal).then_some(())
-        })
-        .await;
-    }
-
-    async fn finish(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        let slowest = self.task.await.expect("the bystander");
-        assert!(slowest < Duration::from_secs(5), "a round took {slowest:?}");
-    }
-}
-
-fn frame(bytes: &[u8]) -> Vec<u8> {
-    let length = u32::try_from(bytes.len()).expect("a small frame");
-    [&length.to_be_bytes(), bytes].concat()
-}
-
-fn message(message: &impl Wire) -> Vec<u8> {
-    let mut bytes = BytesMut::new();
-    message.write(&mut bytes).expect("it can be encoded");
-    frame(&bytes)
-}
-
-fn hello() -> Vec<u8> {
-    message(&Hello::new(Service::Data, false))
-}
-
-/// A request in its form on the wire, with any time-out.
-fn request(id: u64, timeout_ms: u64, request: DataRequest) -> Vec<u8> {
-    let mut bytes = BytesMut::new();
-    write_postcard(&(0_u32, id, timeout_ms, request), &mut bytes).expect("it can be encoded");
-    frame(&bytes)
-}
-
-fn put(key: String) -> DataRequest {
-    DataRequest::Put {
-        request: PutRequest::new("default", key, "v"),
-    }
-}
-
-fn connect(address: &str) -> TcpStream {
-    let socket = TcpStream::connect(address).expect("a connection");
-    let patience = Some(Duration::from_secs(30));
-    socket.set_read_timeout(patience).expect("a time-out");
-    socket
-}
-
-/// Closes with a reset instead of an orderly end: there is nothing to linger for.
-fn reset(socket: TcpStream) {
-    let options = SockRef::from(&socket);
-    options.set_linger(Some(Duration::ZERO)).expect("an option");
-}
-
-/// Reads one frame; nothing if the connection ends first.
-fn read_frame(socket: &mut TcpStream) -> Option<Vec<u8>> {
-    let mut head = [0; 4];
-    socket.read_exact(&mut head).ok()?;
-    let mut body = vec![0; u32::from_be_bytes(head) as usize];
-    socket.read_exact(&mut body).ok()?;
-    Some(body)
-}
-
-/// Connects and has itself greeted.
-fn greeted(address: &str) -> TcpStream {
-    let mut socket = connect(address);
-    socket.write_all(&hello()).expect("the greeting is sent");
-    let reply = read_frame(&mut socket).expect("a reply");
-    assert!(matches!(HelloReply::read(&reply), Ok(HelloReply::Welcome(_))));
-    socket
-}
-
-/// Whether the other side ends the connection, within the read time-out.
-fn is_hung_up(socket: &mut TcpStream) -> bool {
-    let mut chunk = [0; 4096];
-    loop {
-        match socket.read(&mut chunk) {
-            Ok(0) => return true,
-            Ok(_) => {}
-            Err(error) => {
-                return !matches!(
-                    error.kind(),
-                    std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut
-                );
-            }
-        }
-    }
-}
-
-/// A generator of bytes that are the same in every run (xorshift, Marsaglia 2003).
-struct Noise(u64);
-
-impl Noise {
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
-        (0..count)
-            .map(|_| {
-                self.0 ^= self.0 << 13;
-                self.0 ^= self.0 >> 7;
-                self.0 ^= self.0 << 17;
-                self.0.to_le_bytes()[3]
-            })
-            .collect()
-    }
-}
+use crate::cluster::{Cluster, greet};
+use bystander::Bystander;
+use wire::{Noise, connect, frame, greeted, hello, is_hung_up, put, read_frame, request, reset};
 
 /// Both ports of a member.
 fn ports(cluster: &Cluster, index: usize) -> [String; 2] {
@@ -171,7 +25,21 @@ fn ports(cluster: &Cluster, index: usize) -> [String; 2] {
 
 /// Runs something that blocks beside the bystander.
 async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.expect("the attacker")
+    tokio::task::spawn_blocking(work)
+        .await
+        .expect("the attacker")
+}
+
+/// The resident memory of the first member.
+fn memory_bytes(cluster: &Cluster) -> u64 {
+    let path = format!("/proc/{}/status", cluster.members()[0].process_id());
+    let text = std::fs::read_to_string(path).expect("the state of the process");
+    let kibibytes: u64 = text
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
+        .expect("its resident memory");
+    kibibytes * 1024
 }
 
 #[tokio::test]
@@ -195,7 +63,10 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
                     let mut socket = connect(address);
                     let _ = socket.write_all(&frame(&noise.bytes(size)));
                     let _ = socket.shutdown(std::net::Shutdown::Write);
-                    assert!(is_hung_up(&mut socket), "a frame of {size} bytes of garbage");
+                    assert!(
+                        is_hung_up(&mut socket),
+                        "a frame of {size} bytes of garbage"
+                    );
                 }
                 let mut socket = connect(address);
                 let _ = socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -204,7 +75,10 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
             for size in [0, 1, 5, 100, 5000] {
                 let mut socket = greeted(&targets[0]);
                 let _ = socket.write_all(&frame(&noise.bytes(size)));
-                assert!(is_hung_up(&mut socket), "{size} bytes of garbage as a request");
+                assert!(
+                    is_hung_up(&mut socket),
+                    "{size} bytes of garbage as a request"
+                );
             }
         })
         .await;
@@ -212,7 +86,11 @@ async fn garbage_ends_its_own_connection_and_nothing_else() {
     }
     bystander.finish().await;
     let status = cluster.status(leader).await.expect("a status");
-    assert_eq!((cluster.leader().await, status.term), (leader, term), "no election");
+    assert_eq!(
+        (cluster.leader().await, status.term),
+        (leader, term),
+        "no election"
+    );
 }
 
 #[tokio::test]
@@ -226,7 +104,10 @@ async fn an_oversized_frame_is_refused_by_its_length_alone() {
             for length in [MAX_HANDSHAKE_BYTES as u32 + 1, u32::MAX] {
                 let mut socket = connect(address);
                 socket.write_all(&length.to_be_bytes()).expect("it is sent");
-                assert!(is_hung_up(&mut socket), "{length} bytes before the greeting");
+                assert!(
+                    is_hung_up(&mut socket),
+                    "{length} bytes before the greeting"
+                );
             }
         }
         for length in [64 << 20, u32::MAX] {
@@ -246,18 +127,6 @@ async fn an_oversized_frame_is_refused_by_its_length_alone() {
     assert!(grown < 64 << 20, "the member has grown by {grown} bytes");
 }
 
-/// The resident memory of the first member.
-fn memory_bytes(cluster: &Cluster) -> u64 {
-    let path = format!("/proc/{}/status", cluster.members()[0].process_id());
-    let text = std::fs::read_to_string(path).expect("the state of the process");
-    let kibibytes: u64 = text
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .expect("its resident memory");
-    kibibytes * 1024
-}
-
 #[tokio::test]
 async fn an_absurd_deadline_is_served_like_any_other() {
     let cluster = Cluster::start(&[]).await;
@@ -267,17 +136,31 @@ async fn an_absurd_deadline_is_served_like_any_other() {
         beside(move || {
             let mut socket = greeted(&address);
             // 2^36 ms is what tarpc's timer wheel holds; a century lies beyond it.
-            let absurd = [u64::MAX, u64::MAX / 2, 1 << 36, (1 << 36) + 1, 3_155_760_000_000];
+            let absurd = [
+                u64::MAX,
+                u64::MAX / 2,
+                1 << 36,
+                (1 << 36) + 1,
+                3_155_760_000_000,
+            ];
             for (id, timeout) in absurd.into_iter().enumerate() {
                 let sent = request(id as u64, timeout, put(format!("absurd {timeout}")));
                 socket.write_all(&sent).expect("it is sent");
                 let answer = read_frame(&mut socket).expect("an answer");
-                assert_eq!(u64::from(answer[0]), id as u64, "the answer to this request");
+                assert_eq!(
+                    u64::from(answer[0]),
+                    id as u64,
+                    "the answer to this request"
+                );
                 assert_eq!(answer[1], 0, "tarpc says Ok");
             }
             // One that has passed already harms nobody, whatever its answer.
-            socket.write_all(&request(9, 0, put("passed".to_owned()))).expect("it is sent");
-            socket.write_all(&request(10, 10_000, put("last".to_owned()))).expect("it is sent");
+            socket
+                .write_all(&request(9, 0, put("passed".to_owned())))
+                .expect("it is sent");
+            socket
+                .write_all(&request(10, 10_000, put("last".to_owned())))
+                .expect("it is sent");
             loop {
                 let answer = read_frame(&mut socket).expect("an answer");
                 if answer[0] == 10 {
@@ -291,7 +174,11 @@ async fn an_absurd_deadline_is_served_like_any_other() {
     bystander.finish().await;
     let direct = cluster.direct(0).await;
     let found = direct
-        .get("default", format!("absurd {}", u64::MAX), Consistency::Linearizable)
+        .get(
+            "default",
+            format!("absurd {}", u64::MAX),
+            Consistency::Linearizable,
+        )
         .await;
     assert_eq!(found.expect("a get").entry.expect("the key").version, 3);
 }
@@ -320,7 +207,12 @@ async fn five_hundred_half_open_connections_are_hung_up_on() {
     assert_eq!(held.len(), 500);
     // New clients are served beside them.
     bystander.goes_on().await;
-    cluster.direct(leader).await.put("default", "k", "v").await.expect("a put");
+    cluster
+        .direct(leader)
+        .await
+        .put("default", "k", "v")
+        .await
+        .expect("a put");
     beside(move || {
         for mut socket in held {
             assert!(is_hung_up(&mut socket));
@@ -387,7 +279,9 @@ async fn another_version_of_the_protocol_is_refused_and_both_are_named() {
         magic: 0x1234_5678,
         ..Hello::new(Service::Data, true)
     };
-    let (_, reply) = greet(cluster.address(0), stranger).await.expect("an answer");
+    let (_, reply) = greet(cluster.address(0), stranger)
+        .await
+        .expect("an answer");
     assert!(matches!(reply, HelloReply::Refused { .. }), "{reply:?}");
 }
 
@@ -419,7 +313,10 @@ async fn a_reader_that_never_reads_does_not_hold_others_up() {
     .await;
     bystander.goes_on().await;
     let grown = memory_bytes(&cluster).saturating_sub(before);
-    assert!(grown < 256 << 20, "400 answers of 1 MiB wait in {grown} bytes");
+    assert!(
+        grown < 256 << 20,
+        "400 answers of 1 MiB wait in {grown} bytes"
+    );
     drop(held);
     bystander.goes_on().await;
     bystander.finish().await;

@@ -28,7 +28,12 @@ async fn a_wiped_member_must_not_come_back_under_its_old_id() {
     }
     // The others go on, and a further attempt with what the first one left is refused, too.
     let other = cluster.leader().await;
-    cluster.direct(other).await.put("default", "k", "v").await.expect("a put");
+    cluster
+        .direct(other)
+        .await
+        .put("default", "k", "v")
+        .await
+        .expect("a put");
     assert!(data.exists());
     assert_eq!(cluster.member(wiped).refused().await.0, Some(3));
 }
@@ -37,7 +42,12 @@ async fn a_wiped_member_must_not_come_back_under_its_old_id() {
 async fn a_member_whose_log_was_removed_is_refused() {
     let mut cluster = Cluster::start(&[]).await;
     let index = cluster.follower().await;
-    cluster.direct(index).await.put("default", "k", "v").await.expect("a put");
+    cluster
+        .direct(index)
+        .await
+        .put("default", "k", "v")
+        .await
+        .expect("a put");
     cluster.settled().await;
     let member = cluster.member(index);
     member.kill();
@@ -45,7 +55,10 @@ async fn a_member_whose_log_was_removed_is_refused() {
     let (code, said) = member.refused().await;
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("its log in"), "{said}");
-    assert!(said.contains("must not come back under its old id"), "{said}");
+    assert!(
+        said.contains("must not come back under its old id"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -67,10 +80,18 @@ async fn a_directory_in_use_is_refused() {
     );
     assert!(said.contains(&expected), "{said}");
     // The lock goes with the process, however it ends.
-    cluster.direct(0).await.put("default", "k", "v").await.expect("a put");
+    cluster
+        .direct(0)
+        .await
+        .put("default", "k", "v")
+        .await
+        .expect("a put");
     cluster.member(0).kill();
     cluster.member(0).start();
-    wait_for("the directory is free again", async || cluster.status(0).await).await;
+    wait_for("the directory is free again", async || {
+        cluster.status(0).await
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -141,7 +162,10 @@ async fn a_directory_of_something_else_or_of_another_store_is_refused() {
     fs::write(data.join("thesis.tex"), "precious").expect("a file");
     let (code, said) = cluster.member(0).refused().await;
     assert_eq!(code, Some(3), "{said}");
-    assert!(said.contains("is not empty and holds no identity.toml"), "{said}");
+    assert!(
+        said.contains("is not empty and holds no identity.toml"),
+        "{said}"
+    );
     fs::remove_file(data.join("thesis.tex")).expect("the file is removed");
 
     cluster.member(0).start();
@@ -172,7 +196,10 @@ async fn a_changed_identity_or_one_of_a_newer_program_is_refused() {
         let (code, said) = cluster.member(0).refused().await;
         assert_eq!(code, Some(3), "{said}");
         assert!(said.contains(words), "{words:?} is not in {said}");
-        assert!(said.contains("identity.toml") || said.contains("data directory"), "{said}");
+        assert!(
+            said.contains("identity.toml") || said.contains("data directory"),
+            "{said}"
+        );
     }
     fs::write(&path, identity).expect("the file is written");
     cluster.member(0).start();
@@ -184,7 +211,10 @@ async fn a_log_damaged_before_its_end_is_refused_and_the_file_named() {
     let mut cluster = Cluster::single(&[]).await;
     let direct = cluster.direct(0).await;
     for number in 0..100 {
-        direct.put("default", format!("k{number}"), vec![7; 4096]).await.expect("a put");
+        direct
+            .put("default", format!("k{number}"), vec![7; 4096])
+            .await
+            .expect("a put");
     }
     cluster.member(0).kill();
     let wal = cluster.members()[0].data().join("wal");
@@ -213,7 +243,12 @@ async fn a_log_damaged_before_its_end_is_refused_and_the_file_named() {
 #[tokio::test]
 async fn a_directory_that_moved_with_its_member_goes_on() {
     let mut cluster = Cluster::start(&[]).await;
-    cluster.direct(0).await.put("default", "k", "v").await.expect("a put");
+    cluster
+        .direct(0)
+        .await
+        .put("default", "k", "v")
+        .await
+        .expect("a put");
     cluster.settled().await;
     let index = cluster.follower().await;
     let moved = cluster.directory().join("moved");
@@ -224,6 +259,10 @@ async fn a_directory_that_moved_with_its_member_goes_on() {
     member.set_data(&moved);
     member.start();
     cluster.settled().await;
-    let found = cluster.direct(index).await.get("default", "k", Consistency::Stale).await;
+    let found = cluster
+        .direct(index)
+        .await
+        .get("default", "k", Consistency::Stale)
+        .await;
     assert_eq!(found.expect("a get").entry.expect("the key").value, "v");
 }

@@ -19,9 +19,15 @@ async fn every_member_answers_every_request() {
     for index in 0..3 {
         let direct = cluster.direct(index).await;
         let key = format!("key of n{}", index + 1);
-        let put = direct.put("default", key.clone(), "one").await.expect("a put");
+        let put = direct
+            .put("default", key.clone(), "one")
+            .await
+            .expect("a put");
         assert_eq!(put.version, 1);
-        let second = direct.put("default", key.clone(), "two").await.expect("a put");
+        let second = direct
+            .put("default", key.clone(), "two")
+            .await
+            .expect("a put");
         assert_eq!(second.version, 2);
         assert!(second.revision > put.revision);
         for other in 0..3 {
@@ -90,11 +96,15 @@ async fn one_endpoint_is_enough_for_a_client_whichever_it_is() {
 #[tokio::test]
 async fn a_connection_that_follows_the_leader_is_told_where_it_is() {
     let cluster = Cluster::start(&[]).await;
-    let leader = cluster.leader().await;
     let follower = cluster.follower().await;
-    let direct = Direct::open(cluster.address(follower), true).await.expect("a connection");
+    let leader = cluster.leader().await;
+    let (direct, welcomed) = wait_for("a greeting that names the leader", async || {
+        let direct = Direct::open(cluster.address(follower), true).await.ok()?;
+        let welcomed = direct.welcome.leader.clone()?;
+        Some((direct, welcomed))
+    })
+    .await;
     let expected = (leader as u64 + 1, cluster.address(leader).to_owned());
-    let welcomed = direct.welcome.leader.clone().expect("a leader");
     assert_eq!((welcomed.id, welcomed.address), expected);
     let refused = direct.put("default", "k", "v").await;
     let Err(Error::NotLeader { leader: Some(told) }) = refused else {
@@ -102,9 +112,15 @@ async fn a_connection_that_follows_the_leader_is_told_where_it_is() {
     };
     assert_eq!((told.id, told.address), expected);
     let refused = direct.get("default", "k", Consistency::Linearizable).await;
-    assert!(matches!(refused, Err(Error::NotLeader { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::NotLeader { .. })),
+        "{refused:?}"
+    );
     let stale = direct.get("default", "k", Consistency::Stale).await;
-    assert!(matches!(stale, Err(Error::NamespaceNotFound { .. }) | Ok(_)), "{stale:?}");
+    assert!(
+        matches!(stale, Err(Error::NamespaceNotFound { .. }) | Ok(_)),
+        "{stale:?}"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +134,10 @@ async fn a_linearizable_read_from_a_follower_sees_the_latest_put() {
     }
     for round in 0..200 {
         let value = format!("{round}");
-        let put = writer.put("default", "k", value.clone()).await.expect("a put");
+        let put = writer
+            .put("default", "k", value.clone())
+            .await
+            .expect("a put");
         // The very next thing that happens is a read elsewhere.
         let reader = &readers[(leader + 1 + round % 2) % 3];
         let found = reader.get("default", "k", Consistency::Linearizable).await;
@@ -143,9 +162,15 @@ async fn without_a_majority_stale_reads_go_on_and_nothing_else() {
     }
     cluster.member(leader).kill();
 
-    let direct = cluster.direct(last).await.with_timeout(Duration::from_secs(3));
+    let direct = cluster
+        .direct(last)
+        .await
+        .with_timeout(Duration::from_secs(3));
     let found = direct.get("default", "k", Consistency::Stale).await;
-    assert_eq!(found.expect("a stale read").entry.expect("the key").value, "v");
+    assert_eq!(
+        found.expect("a stale read").entry.expect("the key").value,
+        "v"
+    );
     let counted = direct.count("default", Consistency::Stale).await;
     assert_eq!(counted.expect("a stale count").count, 1);
     wait_for("the survivor gives the leader up", async || {
@@ -154,10 +179,19 @@ async fn without_a_majority_stale_reads_go_on_and_nothing_else() {
     .await;
     let began = Instant::now();
     let refused = direct.get("default", "k", Consistency::Linearizable).await;
-    assert!(matches!(refused, Err(Error::NoLeader { .. })), "{refused:?}");
-    assert!(began.elapsed() < Duration::from_secs(20), "the deadline is kept");
+    assert!(
+        matches!(refused, Err(Error::NoLeader { .. })),
+        "{refused:?}"
+    );
+    assert!(
+        began.elapsed() < Duration::from_secs(20),
+        "the deadline is kept"
+    );
     let refused = direct.put("default", "k", "other").await;
-    assert!(matches!(refused, Err(Error::NoLeader { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::NoLeader { .. })),
+        "{refused:?}"
+    );
 
     // A client of one endpoint finds the survivor though it knew a leader once.
     let mut config = ClientConfig::new([cluster.address(last)]);
@@ -168,7 +202,10 @@ async fn without_a_majority_stale_reads_go_on_and_nothing_else() {
     assert_eq!(found.entry.expect("the key").value, "v");
     let fresh = GetRequest::new("default", "k", Consistency::Linearizable);
     let refused = client.get(fresh).await;
-    assert!(matches!(refused, Err(Error::NoLeader { .. })), "{refused:?}");
+    assert!(
+        matches!(refused, Err(Error::NoLeader { .. })),
+        "{refused:?}"
+    );
 
     // What was refused was not applied, and all works again when a second member is back.
     cluster.member(leader).start();
@@ -288,7 +325,10 @@ async fn a_large_listing_comes_in_pages_of_bounded_size() {
     let direct = cluster.direct(0).await;
     for number in 0..40_u8 {
         let value = vec![number; 200_000];
-        direct.put("default", vec![number], value).await.expect("a put");
+        direct
+            .put("default", vec![number], value)
+            .await
+            .expect("a put");
     }
     let first = direct
         .list(ListRequest {

@@ -30,11 +30,19 @@ async fn a_value_of_one_mebibyte_is_taken_and_one_byte_more_is_refused() {
     for index in 0..3 {
         let direct = cluster.direct(index).await;
         let value: Bytes = (0..MIB).map(|place| (place % 251) as u8).collect();
-        direct.put("default", "large", value.clone()).await.expect("a put of 1 MiB");
-        let found = direct.get("default", "large", Consistency::Linearizable).await;
+        direct
+            .put("default", "large", value.clone())
+            .await
+            .expect("a put of 1 MiB");
+        let found = direct
+            .get("default", "large", Consistency::Linearizable)
+            .await;
         assert_eq!(found.expect("a get").entry.expect("the key").value, value);
         // The server itself says so: this connection checks nothing.
-        let before = cluster.status(cluster.leader().await).await.expect("a status");
+        let before = cluster
+            .status(cluster.leader().await)
+            .await
+            .expect("a status");
         let refused = direct.put("default", "large", vec![0; MIB + 1]).await;
         let expected = too_large("value", MIB + 1, MIB, "--max-value-bytes");
         assert_eq!(refused, Err(expected));
@@ -43,14 +51,22 @@ async fn a_value_of_one_mebibyte_is_taken_and_one_byte_more_is_refused() {
             text,
             "value of 1048577 bytes exceeds the limit of 1048576 bytes (--max-value-bytes)"
         );
-        let after = cluster.status(cluster.leader().await).await.expect("a status");
+        let after = cluster
+            .status(cluster.leader().await)
+            .await
+            .expect("a status");
         assert_eq!(after.last_log, before.last_log, "refused before the log");
         // The connection is as good as before.
         direct.put("default", "small", "v").await.expect("a put");
     }
     let client = cluster.client().await;
-    let refused = client.put(PutRequest::new("default", "k", vec![0; MIB + 1])).await;
-    assert_eq!(refused, Err(too_large("value", MIB + 1, MIB, "--max-value-bytes")));
+    let refused = client
+        .put(PutRequest::new("default", "k", vec![0; MIB + 1]))
+        .await;
+    assert_eq!(
+        refused,
+        Err(too_large("value", MIB + 1, MIB, "--max-value-bytes"))
+    );
     cluster.assert_replicas_equal("default").await;
 }
 
@@ -59,15 +75,27 @@ async fn the_limit_of_values_is_a_setting_that_the_server_advertises() {
     let cluster = Cluster::single(&["--max-value-bytes", "100"]).await;
     let direct = cluster.direct(0).await;
     assert_eq!(direct.welcome.limits.max_value_bytes, 100);
-    direct.put("default", "k", vec![0; 100]).await.expect("a put");
+    direct
+        .put("default", "k", vec![0; 100])
+        .await
+        .expect("a put");
     let refused = direct.put("default", "k", vec![0; 101]).await;
-    assert_eq!(refused, Err(too_large("value", 101, 100, "--max-value-bytes")));
+    assert_eq!(
+        refused,
+        Err(too_large("value", 101, 100, "--max-value-bytes"))
+    );
     drop(cluster);
     let cluster = Cluster::single(&["--max-value-bytes", "8MiB"]).await;
     let direct = cluster.direct(0).await;
-    direct.put("default", "k", vec![7; 8 * MIB]).await.expect("a put");
+    direct
+        .put("default", "k", vec![7; 8 * MIB])
+        .await
+        .expect("a put");
     let found = direct.get("default", "k", Consistency::Linearizable).await;
-    assert_eq!(found.expect("a get").entry.expect("the key").value.len(), 8 * MIB);
+    assert_eq!(
+        found.expect("a get").entry.expect("the key").value.len(),
+        8 * MIB
+    );
 }
 
 #[tokio::test]
@@ -76,12 +104,20 @@ async fn a_key_has_1_to_4096_bytes() {
     let client = cluster.client().await;
     for index in 0..3 {
         let direct = cluster.direct(index).await;
-        direct.put("default", vec![b'k'; 4096], "v").await.expect("a put");
-        let found = direct.get("default", vec![b'k'; 4096], Consistency::Linearizable).await;
+        direct
+            .put("default", vec![b'k'; 4096], "v")
+            .await
+            .expect("a put");
+        let found = direct
+            .get("default", vec![b'k'; 4096], Consistency::Linearizable)
+            .await;
         assert!(found.expect("a get").entry.is_some());
         let expected = too_large("key", 4097, 4096, "fixed");
         let long = vec![b'k'; 4097];
-        assert_eq!(direct.put("default", long.clone(), "v").await, Err(expected.clone()));
+        assert_eq!(
+            direct.put("default", long.clone(), "v").await,
+            Err(expected.clone())
+        );
         for consistency in [Consistency::Linearizable, Consistency::Stale] {
             let refused = direct.get("default", long.clone(), consistency).await;
             assert_eq!(refused, Err(expected.clone()));
@@ -115,11 +151,16 @@ async fn connections_beyond_the_limit_are_refused_and_told_why() {
         held.push(cluster.direct(0).await);
     }
     let hello = Hello::new(Service::Data, false);
-    let (_, reply) = greet(cluster.address(0), hello.clone()).await.expect("an answer");
+    let (_, reply) = greet(cluster.address(0), hello.clone())
+        .await
+        .expect("an answer");
     let HelloReply::Refused { message } = reply else {
         panic!("{reply:?}");
     };
-    assert!(message.contains("8 connections") && message.contains("--max-connections"), "{message}");
+    assert!(
+        message.contains("8 connections") && message.contains("--max-connections"),
+        "{message}"
+    );
     // Those that are served go on, and one that ends makes room.
     held[0].put("default", "k", "v").await.expect("a put");
     drop(held.pop());
@@ -135,9 +176,8 @@ async fn requests_in_flight_beyond_the_limit_are_refused_and_safe_to_send_again(
     let mut cluster = Cluster::start(&["--max-in-flight", "16"]).await;
     let leader = cluster.leader().await;
     let direct = cluster.direct(leader).await;
-    let puts = || {
-        join_all((0..400).map(|number| direct.put("default", format!("k{number:03}"), "v")))
-    };
+    let puts =
+        || join_all((0..400).map(|number| direct.put("default", format!("k{number:03}"), "v")));
     let outcomes = puts().await;
     let mut refused = 0;
     for (number, outcome) in outcomes.into_iter().enumerate() {
@@ -149,7 +189,10 @@ async fn requests_in_flight_beyond_the_limit_are_refused_and_safe_to_send_again(
         };
         match outcome {
             Ok(_) => assert!(there),
-            Err(Error::Overloaded { reason, retry_after }) => {
+            Err(Error::Overloaded {
+                reason,
+                retry_after,
+            }) => {
                 assert!(reason.contains("--max-in-flight"), "{reason}");
                 assert!(retry_after > Duration::ZERO);
                 assert!(!there, "said to be not applied");
@@ -161,9 +204,10 @@ async fn requests_in_flight_beyond_the_limit_are_refused_and_safe_to_send_again(
     assert!(refused > 0, "400 at once on one connection exceed 16");
     // The client of `common` sends again what was refused so: all of them succeed.
     let client = cluster.client().await;
-    let again = join_all((0..400).map(|number| {
-        client.put(PutRequest::new("default", format!("again{number}"), "v"))
-    }));
+    let again = join_all(
+        (0..400)
+            .map(|number| client.put(PutRequest::new("default", format!("again{number}"), "v"))),
+    );
     for outcome in again.await {
         outcome.expect("a put");
     }
@@ -177,7 +221,10 @@ async fn requests_in_flight_beyond_the_limit_are_refused_and_safe_to_send_again(
 async fn a_deadline_that_passes_is_kept_and_said() {
     let mut cluster = Cluster::start(&[]).await;
     let leader = cluster.leader().await;
-    let direct = cluster.direct(leader).await.with_timeout(Duration::from_millis(500));
+    let direct = cluster
+        .direct(leader)
+        .await
+        .with_timeout(Duration::from_millis(500));
     direct.put("default", "k", "v").await.expect("a put");
     for index in (0..3).filter(|index| *index != leader) {
         cluster.member(index).pause();
@@ -185,13 +232,18 @@ async fn a_deadline_that_passes_is_kept_and_said() {
     // Sent to the log, but nobody confirms it: it may yet be applied.
     let began = std::time::Instant::now();
     let outcome = direct.put("default", "k", "later").await;
-    assert!(matches!(outcome, Err(Error::OutcomeUnknown { .. })), "{outcome:?}");
+    assert!(
+        matches!(outcome, Err(Error::OutcomeUnknown { .. })),
+        "{outcome:?}"
+    );
     assert!(began.elapsed() < Duration::from_secs(10));
     for index in (0..3).filter(|index| *index != leader) {
         cluster.member(index).resume();
     }
     cluster.leader().await;
-    let fresh = Direct::open(cluster.address(leader), false).await.expect("a connection");
+    let fresh = Direct::open(cluster.address(leader), false)
+        .await
+        .expect("a connection");
     let found = fresh.get("default", "k", Consistency::Linearizable).await;
     let value = found.expect("a get").entry.expect("the key").value;
     assert!(value == "v" || value == "later", "{value:?}");

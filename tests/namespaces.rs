@@ -23,7 +23,9 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn create(client: &Client, name: &str) -> Result<NamespaceInfo, Error> {
     let name = name.to_owned();
-    client.create_namespace(CreateNamespaceRequest { name }).await
+    client
+        .create_namespace(CreateNamespaceRequest { name })
+        .await
 }
 
 async fn describe(direct: &Direct, name: &str) -> Result<NamespaceInfo, Error> {
@@ -31,7 +33,10 @@ async fn describe(direct: &Direct, name: &str) -> Result<NamespaceInfo, Error> {
         name: name.to_owned(),
         consistency: Consistency::Linearizable,
     };
-    let answer = direct.data.describe_namespace(within(TIMEOUT), request).await;
+    let answer = direct
+        .data
+        .describe_namespace(within(TIMEOUT), request)
+        .await;
     answer.expect("an answer")
 }
 
@@ -40,7 +45,10 @@ async fn namespaces_are_created_listed_described_and_deleted_through_every_membe
     let cluster = Cluster::start(&[]).await;
     let client = cluster.client().await;
     let created = create(&client, "orders").await.expect("a namespace");
-    assert_eq!((created.name.as_str(), created.keys, created.bytes), ("orders", 0, 0));
+    assert_eq!(
+        (created.name.as_str(), created.keys, created.bytes),
+        ("orders", 0, 0)
+    );
     let again = create(&client, "orders").await;
     let exists = Error::NamespaceExists {
         namespace: "orders".to_owned(),
@@ -48,12 +56,17 @@ async fn namespaces_are_created_listed_described_and_deleted_through_every_membe
     assert_eq!(again, Err(exists));
     for index in 0..3 {
         let direct = cluster.direct(index).await;
-        direct.put("orders", format!("k{index}"), "12345").await.expect("a put");
+        direct
+            .put("orders", format!("k{index}"), "12345")
+            .await
+            .expect("a put");
         let info = describe(&direct, "orders").await.expect("the namespace");
         assert_eq!(info.id, created.id);
         assert_eq!(info.keys, index as u64 + 1);
         assert_eq!(info.bytes, 7 * info.keys, "keys and values");
-        let list = direct.data.list_namespaces(within(TIMEOUT), ListNamespacesRequest::default());
+        let list = direct
+            .data
+            .list_namespaces(within(TIMEOUT), ListNamespacesRequest::default());
         let list = list.await.expect("an answer").expect("a list");
         let names: Vec<_> = list.iter().map(|info| info.name.as_str()).collect();
         assert_eq!(names, ["default", "orders"]);
@@ -69,7 +82,10 @@ async fn namespaces_are_created_listed_described_and_deleted_through_every_membe
         keys: 3,
     };
     assert_eq!(refused, Err(not_empty));
-    let deleted = client.delete_namespace(delete("orders", false)).await.expect("a deletion");
+    let deleted = client
+        .delete_namespace(delete("orders", false))
+        .await
+        .expect("a deletion");
     assert_eq!(deleted.keys, 3);
     let not_found = Error::NamespaceNotFound {
         namespace: "orders".to_owned(),
@@ -80,7 +96,10 @@ async fn namespaces_are_created_listed_described_and_deleted_through_every_membe
         let found = direct.get("orders", "k0", Consistency::Linearizable).await;
         assert_eq!(found, Err(not_found.clone()));
     }
-    assert_eq!(client.delete_namespace(delete("orders", false)).await, Err(not_found));
+    assert_eq!(
+        client.delete_namespace(delete("orders", false)).await,
+        Err(not_found)
+    );
     // Nothing of the old one shines through a new one of the same name.
     let anew = create(&client, "orders").await.expect("a namespace");
     assert!(anew.id > created.id);
@@ -95,7 +114,13 @@ async fn a_put_creates_its_namespace_only_where_the_settings_say_so() {
     let open = Cluster::single(&[]).await;
     let direct = open.direct(0).await;
     direct.put("fresh", "k", "v").await.expect("a put");
-    assert_eq!(describe(&direct, "fresh").await.expect("the namespace").keys, 1);
+    assert_eq!(
+        describe(&direct, "fresh")
+            .await
+            .expect("the namespace")
+            .keys,
+        1
+    );
     drop(open);
     let closed = Cluster::single(&["--auto-create-namespaces", "false"]).await;
     let direct = closed.direct(0).await;
@@ -104,7 +129,9 @@ async fn a_put_creates_its_namespace_only_where_the_settings_say_so() {
         namespace: "fresh".to_owned(),
     };
     assert_eq!(refused, Err(not_found));
-    create(&closed.client().await, "fresh").await.expect("a namespace");
+    create(&closed.client().await, "fresh")
+        .await
+        .expect("a namespace");
     direct.put("fresh", "k", "v").await.expect("a put");
 }
 
@@ -119,9 +146,15 @@ async fn names_of_namespaces_are_checked() {
     let too_long = "n".repeat(65);
     for name in ["", "-a", ".a", "a b", "a/b", "\u{e4}", "a\n", &too_long] {
         let refused = create(&client, name).await;
-        assert!(matches!(refused, Err(Error::Invalid { .. })), "{name:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::Invalid { .. })),
+            "{name:?}: {refused:?}"
+        );
         let refused = client.put(PutRequest::new(name, "k", "v")).await;
-        assert!(matches!(refused, Err(Error::Invalid { .. })), "{name:?}: {refused:?}");
+        assert!(
+            matches!(refused, Err(Error::Invalid { .. })),
+            "{name:?}: {refused:?}"
+        );
     }
 }
 
@@ -131,7 +164,14 @@ const VALUE_BYTES: usize = 300;
 
 async fn many_keys_deleted(store: &str) {
     let _alone = Slots::alone();
-    let sizes = ["--snapshot-every", "4MiB", "--log-retain", "1MiB", "--log-segment", "4MiB"];
+    let sizes = [
+        "--snapshot-every",
+        "4MiB",
+        "--log-retain",
+        "1MiB",
+        "--log-segment",
+        "4MiB",
+    ];
     let cluster = Cluster::start(&[&["--store", store], &sizes[..]].concat()).await;
     let client = cluster.client().await;
     let next = Arc::new(AtomicU64::new(0));
@@ -177,7 +217,10 @@ async fn many_keys_deleted(store: &str) {
                 let began = Instant::now();
                 let value = Bytes::from(vec![7; 16 * 1024]);
                 let request = PutRequest::new("default", format!("k{}", count % 8), value);
-                client.put(request).await.expect("a put beside the deletion");
+                client
+                    .put(request)
+                    .await
+                    .expect("a put beside the deletion");
                 slowest = slowest.max(began.elapsed());
                 count += 1;
             }
@@ -206,7 +249,10 @@ async fn many_keys_deleted(store: &str) {
     eprintln!("{store}: deleted in {took:?}; {count} puts beside it, the slowest {slowest:?}");
     assert!(count > 10);
     assert!(slowest < Duration::from_secs(3), "a put took {slowest:?}");
-    assert_eq!(describe(&direct, "default").await.expect("it").keys.min(8), 8);
+    assert_eq!(
+        describe(&direct, "default").await.expect("it").keys.min(8),
+        8
+    );
     cluster.assert_replicas_equal("default").await;
 }
 

@@ -46,7 +46,8 @@ fn steps(text: &str) -> Vec<Step> {
         } else if let Some(step) = steps.last_mut() {
             if step.expected.is_empty() && step.command.ends_with('\\') {
                 step.command.push('\n');
-                step.command.push_str(line.strip_prefix("> ").unwrap_or(line));
+                step.command
+                    .push_str(line.strip_prefix("> ").unwrap_or(line));
             } else {
                 step.expected.push(line.to_owned());
             }
@@ -103,7 +104,11 @@ const MARK: &str = "--- end of output, exit code ";
 impl Shell {
     fn start(home: &Path) -> Self {
         let programs = program("raftctl");
-        let programs = programs.parent().expect("a directory").display().to_string();
+        let programs = programs
+            .parent()
+            .expect("a directory")
+            .display()
+            .to_string();
         program("raftnoded");
         let path = std::env::var("PATH").unwrap_or_default();
         let mut child = Command::new("bash")
@@ -194,13 +199,20 @@ fn the_tour_of_the_readme_works_as_written() {
     for step in &steps {
         // By name it would end members of other tests, and of a reader's real cluster.
         let broad = step.command.contains("pkill") || step.command.contains("killall");
-        assert!(!broad, "README.md:{}: end a process by its id: {}", step.line, step.command);
+        assert!(
+            !broad,
+            "README.md:{}: end a process by its id: {}",
+            step.line, step.command
+        );
     }
     // It takes fixed ports, and must not talk to members that somebody else has started there.
     let _alone = Slots::alone();
     for port in [7420, 7421, 7430, 7431, 7440, 7441] {
         let free = TcpListener::bind(("127.0.0.1", port)).is_ok();
-        assert!(free, "port {port} is in use: stop what listens there (`make demo-stop`?)");
+        assert!(
+            free,
+            "port {port} is in use: stop what listens there (`make demo-stop`?)"
+        );
     }
     let home = tempfile::tempdir().expect("a temporary directory");
     let mut shell = Shell::start(home.path());
@@ -240,8 +252,14 @@ fn the_tour_is_found_and_compared_line_by_line() {
     assert_eq!(found[0].expected, ["one"]);
     assert_eq!(found[1].command, "c");
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
-    assert!(line_matches("OK  revision ...  version 1", "OK  revision 17  version 1"));
-    assert!(!line_matches("OK  revision ...  version 1", "OK  revision 17  version 2"));
+    assert!(line_matches(
+        "OK  revision ...  version 1",
+        "OK  revision 17  version 1"
+    ));
+    assert!(!line_matches(
+        "OK  revision ...  version 1",
+        "OK  revision 17  version 2"
+    ));
     assert!(!line_matches("a", "ab"));
     assert!(line_matches("...b...d", "abcd"));
     assert!(matches(&lines("a\n...\nd"), &lines("a\nb\nc\nd")));

@@ -58,7 +58,14 @@ async fn fill(clients: &[Client], count: u64) {
 
 async fn catches_up_by_snapshot(store: &str) {
     let _alone = Slots::alone();
-    let sizes = ["--snapshot-every", "2MiB", "--log-retain", "1MiB", "--log-segment", "4MiB"];
+    let sizes = [
+        "--snapshot-every",
+        "2MiB",
+        "--log-retain",
+        "1MiB",
+        "--log-segment",
+        "4MiB",
+    ];
     let mut cluster = Cluster::start(&[&["--store", store], &sizes[..]].concat()).await;
     let behind = cluster.follower().await;
     let mut clients = Vec::new();
@@ -77,10 +84,13 @@ async fn catches_up_by_snapshot(store: &str) {
     fill(&clients, WRITES).await;
     eprintln!("{WRITES} writes in {:?}", began.elapsed());
     let leader = cluster.leader().await;
-    let purged = wait_for("the log is purged beyond what the absent member has", async || {
-        let purged = cluster.status(leader).await?.purged;
-        (purged > before.last_log + 1000).then_some(purged)
-    })
+    let purged = wait_for(
+        "the log is purged beyond what the absent member has",
+        async || {
+            let purged = cluster.status(leader).await?.purged;
+            (purged > before.last_log + 1000).then_some(purged)
+        },
+    )
     .await;
 
     // The leader goes on serving while the other catches up.
@@ -93,9 +103,15 @@ async fn catches_up_by_snapshot(store: &str) {
                 let began = Instant::now();
                 let value = Bytes::from(served.to_string());
                 let request = PutRequest::new("bulk", "during", value.clone());
-                client.put(request).await.expect("a put while a snapshot is sent");
+                client
+                    .put(request)
+                    .await
+                    .expect("a put while a snapshot is sent");
                 let get = GetRequest::new("bulk", "during", Consistency::Linearizable);
-                let found = client.get(get).await.expect("a get while a snapshot is sent");
+                let found = client
+                    .get(get)
+                    .await
+                    .expect("a get while a snapshot is sent");
                 assert_eq!(found.entry.expect("the key").value, value);
                 slowest = slowest.max(began.elapsed());
                 served += 1;
@@ -137,12 +153,19 @@ async fn catches_up_by_snapshot(store: &str) {
     // Now it carries the majority.
     let other = (0..3).find(|index| *index != behind && *index != leader);
     cluster.member(other.expect("a third member")).kill();
-    direct.put("bulk", "last", "x").await.expect("a put with the majority of two");
+    direct
+        .put("bulk", "last", "x")
+        .await
+        .expect("a put with the majority of two");
     // And what it received survives its own restart.
     cluster.member(behind).kill();
     cluster.member(behind).start();
     cluster.settled().await;
-    let counted = cluster.direct(behind).await.count("bulk", Consistency::Stale).await;
+    let counted = cluster
+        .direct(behind)
+        .await
+        .count("bulk", Consistency::Stale)
+        .await;
     assert_eq!(counted.expect("a count").count, WRITES + 3);
 }
 
@@ -160,7 +183,14 @@ async fn a_member_away_during_200_000_writes_catches_up_by_snapshot_on_rocksdb()
 #[tokio::test]
 async fn a_member_killed_while_it_catches_up_begins_again() {
     let _alone = Slots::alone();
-    let sizes = ["--snapshot-every", "2MiB", "--log-retain", "0", "--log-segment", "2MiB"];
+    let sizes = [
+        "--snapshot-every",
+        "2MiB",
+        "--log-retain",
+        "0",
+        "--log-segment",
+        "2MiB",
+    ];
     for store in ["memory", "rocksdb"] {
         let mut cluster = Cluster::start(&[&["--store", store], &sizes[..]].concat()).await;
         let behind = cluster.follower().await;
@@ -172,7 +202,11 @@ async fn a_member_killed_while_it_catches_up_begins_again() {
             (cluster.status(leader).await?.purged > 1000).then_some(())
         })
         .await;
-        for message in ["receiving a snapshot", "receiving a snapshot", "snapshot installed"] {
+        for message in [
+            "receiving a snapshot",
+            "receiving a snapshot",
+            "snapshot installed",
+        ] {
             let seen = cluster.members()[behind].events(message).len();
             cluster.member(behind).start();
             wait_for(message, async || {
@@ -199,7 +233,14 @@ const DISK_BOUND: u64 = 48 << 20;
 #[tokio::test]
 async fn endless_overwrites_of_the_same_keys_need_no_more_disk() {
     let _alone = Slots::alone();
-    let sizes = ["--snapshot-every", "2MiB", "--log-retain", "1MiB", "--log-segment", "4MiB"];
+    let sizes = [
+        "--snapshot-every",
+        "2MiB",
+        "--log-retain",
+        "1MiB",
+        "--log-segment",
+        "4MiB",
+    ];
     for store in ["memory", "rocksdb"] {
         let cluster = Cluster::start(&[&["--store", store], &sizes[..]].concat()).await;
         let client = cluster.client().await;
@@ -235,7 +276,10 @@ async fn endless_overwrites_of_the_same_keys_need_no_more_disk() {
             writer.await.expect("a writer");
         }
         eprintln!("{store}: at most {most} bytes on disk");
-        assert!(most < 2 * DISK_BOUND, "{store}: {most} bytes on disk while writing");
+        assert!(
+            most < 2 * DISK_BOUND,
+            "{store}: {most} bytes on disk while writing"
+        );
         for index in 0..3 {
             let bound = Duration::from_secs(30);
             wait_at_most(bound, "log and disk fall below their bounds", async || {

@@ -24,20 +24,32 @@ fn run(cluster: &Cluster, arguments: &[&str]) -> (String, u32) {
 #[tokio::test]
 async fn get_ends_its_line_and_escapes_what_could_drive_the_terminal() {
     let (cluster, direct) = single().await;
-    direct.put("default", "k", "a\u{1b}[31mred\u{7}\nb").await.expect("a put");
+    direct
+        .put("default", "k", "a\u{1b}[31mred\u{7}\nb")
+        .await
+        .expect("a put");
     direct.put("default", "empty", "").await.expect("a put");
     let shown = run(&cluster, &["get", "default", "k"]);
     assert_eq!(shown, ("a\\x1b[31mred\\x07\nb\n".to_owned(), 0));
-    assert_eq!(run(&cluster, &["get", "default", "empty"]), ("\n".to_owned(), 0));
+    assert_eq!(
+        run(&cluster, &["get", "default", "empty"]),
+        ("\n".to_owned(), 0)
+    );
     let (shown, code) = run(&cluster, &["get", "default", "no\u{1b}key"]);
     assert_eq!(code, 3);
-    assert_eq!(shown, "error: key \"no\\x1bkey\" not found in namespace \"default\"\n");
+    assert_eq!(
+        shown,
+        "error: key \"no\\x1bkey\" not found in namespace \"default\"\n"
+    );
 }
 
 #[tokio::test]
 async fn ls_cuts_long_lines_at_the_edge_of_the_terminal() {
     let (cluster, direct) = single().await;
-    direct.put("default", "k", "v".repeat(500)).await.expect("a put");
+    direct
+        .put("default", "k", "v".repeat(500))
+        .await
+        .expect("a put");
     let (shown, code) = run(&cluster, &["ls", "default"]);
     assert_eq!(code, 0);
     let lines: Vec<&str> = shown.lines().collect();
@@ -65,7 +77,10 @@ async fn a_missing_value_is_asked_for() {
     // Where nobody may be asked, a missing value is wrong usage, on a terminal, too.
     let (shown, code) = run(&cluster, &["--no-input", "put", "default", "none"]);
     assert_eq!(code, 2);
-    assert!(shown.starts_with("error: the value is missing\n"), "{shown}");
+    assert!(
+        shown.starts_with("error: the value is missing\n"),
+        "{shown}"
+    );
     assert_eq!(value(&direct, "none").await, None);
 }
 
@@ -84,7 +99,10 @@ async fn deleting_a_prefix_asks_and_no_is_the_default() {
         terminal.press(answer);
         let (shown, code) = terminal.finish();
         assert_eq!(code, 10, "{shown}");
-        assert!(shown.ends_with("error: not confirmed; nothing was changed\n"), "{shown}");
+        assert!(
+            shown.ends_with("error: not confirmed; nothing was changed\n"),
+            "{shown}"
+        );
         assert_eq!(value(&direct, "a/1").await.as_deref(), Some("v"));
     }
     let (shown, code) = run(&cluster, &[&["--no-input"], &arguments[..]].concat());
@@ -123,8 +141,16 @@ async fn deleting_a_namespace_wants_its_name_typed() {
     terminal.press("orders\r");
     let (shown, code) = terminal.finish();
     assert_eq!(code, 0, "{shown}");
-    assert!(shown.contains("OK  deleted orders with 1 key  revision "), "{shown}");
-    assert!(direct.count("orders", Consistency::Linearizable).await.is_err());
+    assert!(
+        shown.contains("OK  deleted orders with 1 key  revision "),
+        "{shown}"
+    );
+    assert!(
+        direct
+            .count("orders", Consistency::Linearizable)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -137,7 +163,11 @@ async fn ctrl_c_at_a_question_is_exit_code_130_and_changes_nothing() {
         &["put", "default", "a/1"],
     ] {
         let mut terminal = Terminal::raftctl(cluster.address(0), arguments);
-        terminal.expect(if arguments[0] == "put" { "Value of" } else { "Go on?" });
+        terminal.expect(if arguments[0] == "put" {
+            "Value of"
+        } else {
+            "Go on?"
+        });
         terminal.press("\u{3}");
         let (shown, code) = terminal.finish();
         assert_eq!(code, 130, "{arguments:?}: {shown}");

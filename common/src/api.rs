@@ -47,7 +47,8 @@ pub trait Data {
     /// Describes one namespace.
     async fn describe_namespace(request: DescribeNamespaceRequest) -> Result<NamespaceInfo, Error>;
 
-    /// All namespaces, ordered by name.
+    /// All namespaces, ordered by name, as one reply. Beyond some 300,000 of them (32 MiB) it is
+    /// refused with [`Error::TooLarge`]: describe single ones then.
     async fn list_namespaces(request: ListNamespacesRequest) -> Result<Vec<NamespaceInfo>, Error>;
 
     /// Deletes a namespace and all its keys. The space is reclaimed in the background.

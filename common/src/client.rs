@@ -2,41 +2,34 @@
 //!
 //! It connects to any member, learns the others and the leader from the handshake, and sends what
 //! it is asked to the leader, over one connection that all clones of the [`Client`] share. When
-//! that connection breaks or the member says that it no longer leads, the next request looks for
-//! the leader anew. A leader that cannot be reached from here (another network) is reached through
-//! a member that forwards.
+//! that connection breaks, falls silent, or the member says that it no longer leads, the next
+//! request looks for the leader anew. A leader that cannot be reached from here (another network)
+//! is reached through a member that forwards, until it can be.
 //!
 //! **What is sent again.** A request that certainly had no effect is sent again until its deadline.
 //! A read is sent again after a broken connection, too. A write whose answer was cut off is not: it
 //! ends in [`Error::OutcomeUnknown`], because a second attempt could undo what others wrote since.
 
+mod call;
+mod link;
 mod route;
+mod search;
+#[cfg(test)]
+mod tests;
 
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use tarpc::{client::RpcError, context};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
-    transport::{Limits, context_until},
     types::{
-        Consistency, CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
+        CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
         DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
         DescribeNamespaceRequest, GetReply, GetRequest, ListNamespacesRequest, ListReply,
-        ListRequest, MAX_KEY_BYTES, Member, MemberStatus, NamespaceInfo, PutReply, PutRequest,
+        ListRequest, Member, MemberStatus, NamespaceInfo, PutReply, PutRequest,
     },
 };
-use route::{Link, Router};
-
-/// The first pause before a request is sent again; doubled each time up to [`MAX_BACKOFF`].
-const MIN_BACKOFF: Duration = Duration::from_millis(2);
-
-/// The longest pause before a request is sent again.
-const MAX_BACKOFF: Duration = Duration::from_millis(100);
+use call::{Kind, check_entry, check_keys};
+use route::Router;
 
 /// How a [`Client`] finds the cluster and how long it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,10 +40,14 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How long one connection attempt may take, handshake included.
     pub connect_timeout: Duration,
+    /// Whether a member may pass requests on when the leader cannot be reached from here. Without
+    /// it such requests end in [`Error::NoLeader`]. A member that passes requests on itself must
+    /// not ask another to do so: they could send them in circles.
+    pub forwarding: bool,
 }
 
 impl ClientConfig {
-    /// These endpoints, 5 s for a request, 1 s for a connection attempt.
+    /// These endpoints, 5 s for a request, 1 s for a connection attempt, forwarding allowed.
     pub fn new<I>(endpoints: I) -> Self
     where
         I: IntoIterator,
@@ -60,15 +57,9 @@ impl ClientConfig {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
+            forwarding: true,
         }
     }
-}
-
-/// Whether a request changes anything, and what it may read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Write,
-    Read(Consistency),
 }
 
 /// A connection to a cluster. Cheap to clone; clones share one connection, on which requests of
@@ -80,18 +71,28 @@ pub struct Client {
 }
 
 impl Client {
-    /// Connects to one of the endpoints.
+    /// Connects to one of the endpoints, within [`ClientConfig::timeout`] in all.
     ///
     /// # Errors
-    /// [`Error::Unreachable`] if none answers, [`Error::Incompatible`] if one refuses this client.
+    /// [`Error::Unreachable`] if none answers, [`Error::Overloaded`] if those that answer have no
+    /// room for a connection, [`Error::Incompatible`] if they refuse this client.
     pub async fn connect(config: ClientConfig) -> Result<Self, Error> {
-        let timeout = config.timeout;
-        let router = Router::new(config);
-        router.start().await?;
-        Ok(Self {
-            router: Arc::new(router),
-            timeout,
-        })
+        let client = Self::new(config);
+        let timeout = client.timeout;
+        match tokio::time::timeout(timeout, client.router.start()).await {
+            Ok(started) => started.map(|()| client),
+            Err(_) => Err(Error::Unreachable {
+                reason: format!("no endpoint answered within {timeout:?}"),
+            }),
+        }
+    }
+
+    /// A client that makes its first contact with its first request.
+    pub fn new(config: ClientConfig) -> Self {
+        Self {
+            timeout: config.timeout,
+            router: Arc::new(Router::new(config)),
+        }
     }
 
     /// The same connection with another time for each request.
@@ -122,7 +123,7 @@ impl Client {
         self.call(Kind::Write, move |link, context| {
             let request = request.clone();
             async move {
-                check_size(&link.limits, key, Some(value))?;
+                check_entry(link.limits(), key, Some(value))?;
                 Ok(link.data.put(context, request).await)
             }
         })
@@ -138,7 +139,7 @@ impl Client {
         self.call(Kind::Read(request.consistency), move |link, context| {
             let request = request.clone();
             async move {
-                check_size(&link.limits, key, None)?;
+                check_entry(link.limits(), key, None)?;
                 Ok(link.data.get(context, request).await)
             }
         })
@@ -150,6 +151,7 @@ impl Client {
     /// # Errors
     /// See [`Error`]; [`Error::OutcomeUnknown`] if the answer was cut off.
     pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, Error> {
+        check_keys(&request.keys)?;
         self.call(Kind::Write, move |link, context| {
             let request = request.clone();
             async move { Ok(link.data.delete(context, request).await) }
@@ -226,7 +228,7 @@ impl Client {
     /// All namespaces, ordered by name.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// See [`Error`]; [`Error::TooLarge`] if they do not fit one reply (some 300,000 do).
     pub async fn list_namespaces(
         &self,
         request: ListNamespacesRequest,
@@ -259,124 +261,6 @@ impl Client {
     /// # Errors
     /// See [`Error`]; [`Error::Unreachable`] if it does not answer in time.
     pub async fn status_of(address: &str, timeout: Duration) -> Result<MemberStatus, Error> {
-        route::status_of(address, timeout).await
-    }
-
-    /// Runs one request until it has an answer, or an error that a further attempt cannot mend, or
-    /// the time is over.
-    async fn call<T, F, Fut>(&self, kind: Kind, attempt: F) -> Result<T, Error>
-    where
-        F: Fn(Link, context::Context) -> Fut,
-        Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
-    {
-        let timeout = self.timeout;
-        let deadline = Instant::now() + timeout;
-        let mut backoff = MIN_BACKOFF;
-        let mut last = None;
-        loop {
-            let routed = match tokio::time::timeout_at(
-                deadline.into(),
-                self.router
-                    .link(matches!(kind, Kind::Read(Consistency::Stale))),
-            )
-            .await
-            {
-                Ok(routed) => routed,
-                Err(_) => {
-                    return Err(last.map_or(Error::DeadlineExceeded { timeout }, |last| {
-                        in_the_end(last, timeout)
-                    }));
-                }
-            };
-            let error = match routed {
-                Err(error) => error,
-                Ok(link) => {
-                    let context = context_until(deadline);
-                    match attempt(link.clone(), context).await? {
-                        Ok(Ok(reply)) => return Ok(reply),
-                        Ok(Err(Error::NotLeader { leader })) => {
-                            self.router.follow(&link, leader.as_ref());
-                            Error::NotLeader { leader }
-                        }
-                        Ok(Err(error)) => error,
-                        Err(broken) => {
-                            if !matches!(broken, RpcError::DeadlineExceeded) {
-                                self.router.forget(&link);
-                            }
-                            match (interrupted(kind, &broken, timeout), &last) {
-                                // What was seen before says more than the clock does.
-                                (Error::DeadlineExceeded { .. }, Some(last)) => {
-                                    return Err(in_the_end(last.clone(), timeout));
-                                }
-                                (error, _) => error,
-                            }
-                        }
-                    }
-                }
-            };
-            if !error.is_retryable() || matches!(error, Error::DeadlineExceeded { .. }) {
-                return Err(error);
-            }
-            let pause = match &error {
-                Error::Overloaded { retry_after, .. } => (*retry_after).max(backoff),
-                // The next attempt knows where to go.
-                Error::NotLeader { leader: Some(_) } if last.is_none() => Duration::ZERO,
-                _ => backoff,
-            };
-            if Instant::now() + pause >= deadline {
-                return Err(in_the_end(error, timeout));
-            }
-            tokio::time::sleep(pause).await;
-            backoff = (backoff * 2).min(MAX_BACKOFF);
-            last = Some(error);
-        }
-    }
-}
-
-/// The error to end with when the time for further attempts is over.
-fn in_the_end(last: Error, timeout: Duration) -> Error {
-    match last {
-        Error::NotLeader { .. } => Error::NoLeader {
-            reason: format!("no member led with a majority for {timeout:?}"),
-        },
-        other => other,
-    }
-}
-
-/// What a request that got no answer from its connection means to the caller.
-fn interrupted(kind: Kind, error: &RpcError, timeout: Duration) -> Error {
-    match (kind, error) {
-        (Kind::Write, RpcError::DeadlineExceeded) => Error::OutcomeUnknown {
-            reason: format!("no answer within {timeout:?}"),
-        },
-        (Kind::Write, error) => Error::OutcomeUnknown {
-            reason: format!("the connection to the member broke ({error})"),
-        },
-        (Kind::Read(_), RpcError::DeadlineExceeded) => Error::DeadlineExceeded { timeout },
-        (Kind::Read(_), error) => Error::Unreachable {
-            reason: error.to_string(),
-        },
-    }
-}
-
-/// Refuses what the server would refuse, before it is sent: a frame beyond the server's limit costs
-/// the whole connection.
-fn check_size(limits: &Limits, key: usize, value: Option<usize>) -> Result<(), Error> {
-    let too_large = |what: &str, size: usize, limit: u64, setting: &str| {
-        Err(Error::TooLarge {
-            what: what.to_owned(),
-            size: size as u64,
-            limit,
-            setting: setting.to_owned(),
-        })
-    };
-    if key > MAX_KEY_BYTES {
-        return too_large("key", key, MAX_KEY_BYTES as u64, "fixed");
-    }
-    match value {
-        Some(size) if size as u64 > limits.max_value_bytes => {
-            too_large("value", size, limits.max_value_bytes, "--max-value-bytes")
-        }
-        _ => Ok(()),
+        link::status_of(address, timeout).await
     }
 }

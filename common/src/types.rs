@@ -16,6 +16,12 @@ pub type Revision = u64;
 /// The longest key accepted, in bytes. Fixed: keys are held in memory by indexes and caches.
 pub const MAX_KEY_BYTES: usize = 4096;
 
+/// The keys deleted by one request, in bytes together. Fixed: such a request is one entry of the log.
+pub const MAX_DELETE_BYTES: usize = 1024 * 1024;
+
+/// The longest name of a namespace, in bytes.
+pub const MAX_NAMESPACE_NAME_BYTES: usize = 64;
+
 /// The default of the server's `--max-value-bytes`.
 pub const DEFAULT_MAX_VALUE_BYTES: usize = 1024 * 1024;
 
@@ -111,7 +117,7 @@ impl GetRequest {
 pub struct GetReply {
     /// The key's entry, or nothing if there is no such key.
     pub entry: Option<Entry>,
-    /// The applied index of the member that read.
+    /// The state that was read is that of this revision or a later one; never older than the entry.
     pub revision: Revision,
 }
 
@@ -120,7 +126,7 @@ pub struct GetReply {
 pub struct DeleteRequest {
     /// The namespace.
     pub namespace: String,
-    /// The keys to delete, as one atomic operation.
+    /// The keys to delete, as one atomic operation; at most [`MAX_DELETE_BYTES`] together.
     pub keys: Vec<Bytes>,
 }
 

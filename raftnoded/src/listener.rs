@@ -14,11 +14,27 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The tasks of one port: the one that accepts, and one for each connection.
 #[derive(Clone, Debug, Default)]
 pub struct Connections {
-    stop: CancellationToken,
+    stopping: CancellationToken,
+    aborted: CancellationToken,
     tasks: TaskTracker,
+    patience: Duration,
 }
 
 impl Connections {
+    /// Connections that are given some time to finish when they are closed. Those who serve them
+    /// must then heed [`Connections::stopping`]; the default gives none.
+    pub fn patient(patience: Duration) -> Self {
+        Self {
+            patience,
+            ..Self::default()
+        }
+    }
+
+    /// Is cancelled when the connections are to finish: read nothing new, answer what was read.
+    pub fn stopping(&self) -> CancellationToken {
+        self.stopping.clone()
+    }
+
     /// Hands each connection to `serve`, in a task of its own. Connections beyond `limit` are
     /// handed to `refuse` instead.
     pub fn accept<S, SF, R, RF>(&self, listener: TcpListener, limit: usize, serve: S, refuse: R)
@@ -33,7 +49,7 @@ impl Connections {
         self.tasks.spawn(async move {
             loop {
                 let accepted = tokio::select! {
-                    () = this.stop.cancelled() => return,
+                    () = this.stopping.cancelled() => return,
                     accepted = listener.accept() => accepted,
                 };
                 let socket = match accepted {
@@ -59,19 +75,25 @@ impl Connections {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        let stop = self.stop.clone();
+        // Its own token: a shared one is a lock that all connections would take at each wake-up.
+        let aborted = self.aborted.child_token();
         self.tasks.spawn(async move {
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = aborted.cancelled() => {}
                 () = task => {}
             }
         });
     }
 
-    /// Stops to accept, drops every connection where it stands, and waits until all are gone.
+    /// Stops to accept, gives the connections their time to finish, drops those that did not where
+    /// they stand, and waits until all are gone.
     pub async fn close(&self) {
-        self.stop.cancel();
+        self.stopping.cancel();
         self.tasks.close();
+        if !self.patience.is_zero() {
+            let _ = tokio::time::timeout(self.patience, self.tasks.wait()).await;
+        }
+        self.aborted.cancel();
         self.tasks.wait().await;
     }
 }

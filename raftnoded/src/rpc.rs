@@ -1,4 +1,8 @@
 //! The client API over TCP: handshake, then tarpc. One line a method, into the service.
+//!
+//! - [`conversation`]: how much of a client's requests is taken at a time, and how it ends.
+
+mod conversation;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,15 +20,11 @@ use common::{
         ListRequest, MemberStatus, NamespaceInfo, PutReply, PutRequest,
     },
 };
+use conversation::Conversation;
 use futures::{SinkExt, StreamExt};
-use tarpc::{
-    context::Context,
-    server::{BaseChannel, Channel},
-};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tarpc::context::Context;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     listener::Connections,
@@ -34,20 +34,26 @@ use crate::{
 /// A client that does not greet within this time is hung up on.
 const GREETING: Duration = Duration::from_secs(5);
 
-/// How long a client asks to be left alone that has too many requests in flight.
-const RETRY_AFTER: Duration = Duration::from_millis(10);
+/// How long a client is asked to wait for whom there is no room.
+const RETRY_AFTER: Duration = Duration::from_millis(500);
+
+/// How long the last replies may take on their way when the member stops.
+const LAST_REPLIES: Duration = Duration::from_secs(1);
 
 /// Serves clients on a listener until the connections are closed.
 pub fn serve(listener: TcpListener, service: Arc<Service>) -> Connections {
-    let connections = Connections::default();
+    let connections = Connections::patient(LAST_REPLIES);
+    let stopping = connections.stopping();
     let limit = service.bounds().max_connections;
     connections.accept(
         listener,
         limit,
         move |socket| {
             let service = Arc::clone(&service);
+            // Its own token: a shared one is a lock that all connections would take all the time.
+            let stopping = stopping.child_token();
             async move {
-                if let Err(error) = converse(socket, service).await {
+                if let Err(error) = converse(socket, service, stopping).await {
                     tracing::debug!(%error, "client connection ended");
                 }
             }
@@ -57,21 +63,44 @@ pub fn serve(listener: TcpListener, service: Arc<Service>) -> Connections {
                 "this member serves {limit} connections already (--max-connections); close some, \
                  or share them"
             );
-            refuse(framed(socket, MAX_HANDSHAKE_BYTES), message).await;
+            let busy = HelloReply::Busy {
+                message,
+                retry_after: RETRY_AFTER,
+            };
+            turn_away(framed(socket, MAX_HANDSHAKE_BYTES), busy).await;
         },
     );
     connections
 }
 
-async fn refuse(mut connection: Connection<Hello, HelloReply>, message: String) {
-    // The client may be gone; it was refused either way.
-    let _ = tokio::time::timeout(GREETING, connection.send(HelloReply::Refused { message })).await;
+async fn turn_away(mut connection: Connection<Hello, HelloReply>, reply: HelloReply) {
+    // The client may be gone; it was turned away either way. Its greeting is read first: closing a
+    // socket that has unread bytes in it takes back what is on its way.
+    let _ = tokio::time::timeout(GREETING, async {
+        connection.send(reply).await?;
+        connection.close().await?;
+        while connection.next().await.transpose()?.is_some() {}
+        Ok::<_, std::io::Error>(())
+    })
+    .await;
 }
 
-async fn converse(socket: TcpStream, service: Arc<Service>) -> std::io::Result<()> {
+async fn refuse(connection: Connection<Hello, HelloReply>, message: String) {
+    turn_away(connection, HelloReply::Refused { message }).await;
+}
+
+async fn converse(
+    socket: TcpStream,
+    service: Arc<Service>,
+    stopping: CancellationToken,
+) -> std::io::Result<()> {
     transport::tune(&socket)?;
     let mut connection: Connection<Hello, HelloReply> = framed(socket, MAX_HANDSHAKE_BYTES);
-    let hello = match tokio::time::timeout(GREETING, connection.next()).await {
+    let greeting = tokio::select! {
+        () = stopping.cancelled() => return Ok(()),
+        greeting = tokio::time::timeout(GREETING, connection.next()) => greeting,
+    };
+    let hello = match greeting {
         Ok(Some(hello)) => hello?,
         Ok(None) => return Ok(()),
         Err(_) => return Err(std::io::ErrorKind::TimedOut.into()),
@@ -94,33 +123,31 @@ async fn converse(socket: TcpStream, service: Arc<Service>) -> std::io::Result<(
     connection
         .send(HelloReply::Welcome(service.welcome()))
         .await?;
-    let limit = service.bounds().max_frame_bytes();
+    let frame = service.bounds().max_frame_bytes();
+    let limit = service.bounds().max_in_flight;
     let session = Session {
-        in_flight: Arc::new(Semaphore::new(service.bounds().max_in_flight)),
         service,
         follow_leader: hello.follow_leader,
     };
-    let config = tarpc::server::Config {
-        pending_response_buffer: 1024,
-    };
     match hello.service {
         Wanted::Data => {
-            let channel = BaseChannel::new(config, reframe(connection, limit));
-            channel.execute(Data::serve(session)).for_each(spawn).await;
+            let mut conversation = Conversation::new(reframe(connection, frame), limit, stopping);
+            let serve = Data::serve(session);
+            while let Some(request) = conversation.next().await.map_err(std::io::Error::other)? {
+                tokio::spawn(request.execute(serve.clone()));
+            }
+            conversation.finish().await;
         }
         Wanted::Control => {
-            let channel = BaseChannel::new(config, reframe(connection, limit));
-            channel
-                .execute(Control::serve(session))
-                .for_each(spawn)
-                .await;
+            let mut conversation = Conversation::new(reframe(connection, frame), limit, stopping);
+            let serve = Control::serve(session);
+            while let Some(request) = conversation.next().await.map_err(std::io::Error::other)? {
+                tokio::spawn(request.execute(serve.clone()));
+            }
+            conversation.finish().await;
         }
     }
     Ok(())
-}
-
-async fn spawn(request: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(request);
 }
 
 /// One connection.
@@ -128,7 +155,6 @@ async fn spawn(request: impl Future<Output = ()> + Send + 'static) {
 struct Session {
     service: Arc<Service>,
     follow_leader: bool,
-    in_flight: Arc<Semaphore>,
 }
 
 impl Session {
@@ -140,39 +166,25 @@ impl Session {
     }
 }
 
-/// Runs one operation, unless the connection has too many of them.
-macro_rules! within_limits {
-    ($session:ident, $operation:expr) => {{
-        let Ok(_permit) = $session.in_flight.try_acquire() else {
-            return Err(Error::Overloaded {
-                reason: "too many requests in flight on this connection (--max-in-flight)"
-                    .to_owned(),
-                retry_after: RETRY_AFTER,
-            });
-        };
-        $operation.await
-    }};
-}
-
-/// The same for what is rare and large: boxed, since the future of a request has room for the
-/// largest of all methods, and is copied when its task is spawned.
-macro_rules! boxed_within_limits {
-    ($session:ident, $operation:expr) => {
-        within_limits!($session, Box::pin($operation))
+/// Runs what is rare and large: boxed, since the future of a request has room for the largest of all
+/// methods, and is copied when its task is spawned.
+macro_rules! boxed {
+    ($operation:expr) => {
+        Box::pin($operation).await
     };
 }
 
 impl Data for Session {
     async fn put(self, context: Context, request: PutRequest) -> Result<PutReply, Error> {
-        within_limits!(self, self.service.put(self.call(&context), request))
+        self.service.put(self.call(&context), request).await
     }
 
     async fn get(self, context: Context, request: GetRequest) -> Result<GetReply, Error> {
-        within_limits!(self, self.service.get(self.call(&context), request))
+        self.service.get(self.call(&context), request).await
     }
 
     async fn delete(self, context: Context, request: DeleteRequest) -> Result<DeleteReply, Error> {
-        boxed_within_limits!(self, self.service.delete(self.call(&context), request))
+        boxed!(self.service.delete(self.call(&context), request))
     }
 
     async fn delete_prefix(
@@ -180,18 +192,15 @@ impl Data for Session {
         context: Context,
         request: DeletePrefixRequest,
     ) -> Result<DeleteReply, Error> {
-        boxed_within_limits!(
-            self,
-            self.service.delete_prefix(self.call(&context), request)
-        )
+        boxed!(self.service.delete_prefix(self.call(&context), request))
     }
 
     async fn list(self, context: Context, request: ListRequest) -> Result<ListReply, Error> {
-        boxed_within_limits!(self, self.service.list(self.call(&context), request))
+        boxed!(self.service.list(self.call(&context), request))
     }
 
     async fn count(self, context: Context, request: CountRequest) -> Result<CountReply, Error> {
-        boxed_within_limits!(self, self.service.count(self.call(&context), request))
+        boxed!(self.service.count(self.call(&context), request))
     }
 
     async fn create_namespace(
@@ -199,10 +208,7 @@ impl Data for Session {
         context: Context,
         request: CreateNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
-        boxed_within_limits!(
-            self,
-            self.service.create_namespace(self.call(&context), request)
-        )
+        boxed!(self.service.create_namespace(self.call(&context), request))
     }
 
     async fn describe_namespace(
@@ -210,8 +216,7 @@ impl Data for Session {
         context: Context,
         request: DescribeNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
-        boxed_within_limits!(
-            self,
+        boxed!(
             self.service
                 .describe_namespace(self.call(&context), request)
         )
@@ -222,10 +227,7 @@ impl Data for Session {
         context: Context,
         request: ListNamespacesRequest,
     ) -> Result<Vec<NamespaceInfo>, Error> {
-        boxed_within_limits!(
-            self,
-            self.service.list_namespaces(self.call(&context), request)
-        )
+        boxed!(self.service.list_namespaces(self.call(&context), request))
     }
 
     async fn delete_namespace(
@@ -233,10 +235,7 @@ impl Data for Session {
         context: Context,
         request: DeleteNamespaceRequest,
     ) -> Result<DeleteNamespaceReply, Error> {
-        boxed_within_limits!(
-            self,
-            self.service.delete_namespace(self.call(&context), request)
-        )
+        boxed!(self.service.delete_namespace(self.call(&context), request))
     }
 }
 

@@ -40,7 +40,9 @@ impl Terminal {
             cols: 100,
             ..PtySize::default()
         };
-        let pair = native_pty_system().openpty(size).expect("a pseudo-terminal");
+        let pair = native_pty_system()
+            .openpty(size)
+            .expect("a pseudo-terminal");
         let child = pair.slave.spawn_command(command).expect("raftctl starts");
         // The end of the output shows only when nobody holds this side open.
         drop(pair.slave);
@@ -95,7 +97,11 @@ impl Terminal {
     pub(crate) fn finish(mut self) -> (String, u32) {
         let deadline = Instant::now() + PATIENCE;
         let status = loop {
-            if let Some(status) = self.child.try_wait().expect("an own child can be waited for") {
+            if let Some(status) = self
+                .child
+                .try_wait()
+                .expect("an own child can be waited for")
+            {
                 break status;
             }
             if Instant::now() >= deadline {
@@ -129,7 +135,8 @@ fn plain(text: &str) -> String {
             kept.push(character);
         } else if rest.clone().next() == Some('[') {
             rest.next();
-            rest.by_ref().find(|end| ('\u{40}'..='\u{7e}').contains(end));
+            rest.by_ref()
+                .find(|end| ('\u{40}'..='\u{7e}').contains(end));
         }
     }
     kept

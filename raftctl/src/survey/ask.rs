@@ -9,7 +9,6 @@ use common::{
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{Health, Seen, Survey};
-use crate::failure::without_numbers;
 
 /// Behind by more entries than this, a member is catching up; below it, it merely heard of them a
 /// moment later.
@@ -252,7 +251,7 @@ fn nobody(silent: Vec<(String, Error)>) -> Error {
 /// Why there was no answer.
 fn reason(error: &Error) -> String {
     match error {
-        Error::Unreachable { reason } => without_numbers(reason),
-        error => without_numbers(error),
+        Error::Unreachable { reason } => reason.clone(),
+        error => error.to_string(),
     }
 }

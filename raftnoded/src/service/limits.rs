@@ -2,15 +2,20 @@
 
 use common::{
     Error,
-    transport::Limits,
-    types::{MAX_KEY_BYTES, PutRequest},
+    transport::{Limits, MAX_REPLY_BYTES},
+    types::{MAX_DELETE_BYTES, MAX_KEY_BYTES, MAX_NAMESPACE_NAME_BYTES, PutRequest},
 };
+
+use crate::store;
 
 /// Room in a request frame for everything beside key and value.
 const FRAME_SLACK: usize = 64 * 1024;
 
-/// Keys deleted by one request, in bytes; the entry must fit the log as a value does.
-const MAX_KEYS_BYTES: usize = 1024 * 1024;
+/// The longest list of namespaces, in bytes: about what fits the longest reply a client accepts.
+const MAX_NAMESPACES_BYTES: usize = MAX_REPLY_BYTES / 2;
+
+/// The most bytes a namespace in a list takes beside its name.
+const NAMESPACE_BYTES: usize = 48;
 
 /// What a member accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +32,7 @@ impl Bounds {
     /// The longest request frame. It leaves room above the longest value, so that one a little too
     /// long is refused with an error and not by a closed connection.
     pub fn max_frame_bytes(&self) -> usize {
-        self.max_value_bytes.max(MAX_KEYS_BYTES) * 2 + MAX_KEY_BYTES + FRAME_SLACK
+        self.max_value_bytes.max(MAX_DELETE_BYTES) * 2 + MAX_KEY_BYTES + FRAME_SLACK
     }
 
     pub(super) fn advertised(&self) -> Limits {
@@ -61,6 +66,37 @@ fn too_large(what: &str, size: usize, limit: usize, setting: &str) -> Error {
     }
 }
 
+/// A name that no namespace can have, for its length. Which characters it may have is decided where
+/// a namespace is created.
+pub(super) fn check_namespace(name: &str) -> Result<(), Error> {
+    let reason = match name.len() {
+        0 => store::NameFault::Empty,
+        1..=MAX_NAMESPACE_NAME_BYTES => return Ok(()),
+        _ => store::NameFault::TooLong,
+    };
+    let name = name.chars().take(MAX_NAMESPACE_NAME_BYTES).collect();
+    Err(Error::Invalid {
+        message: store::Rejection::InvalidNamespace { name, reason }.to_string(),
+    })
+}
+
+/// A list of namespaces is one reply; one that no client would accept is refused with words.
+pub(super) fn check_namespaces(all: &[store::NamespaceInfo]) -> Result<(), Error> {
+    let bytes = all
+        .iter()
+        .map(|namespace| namespace.name.len() + NAMESPACE_BYTES)
+        .sum();
+    if bytes > MAX_NAMESPACES_BYTES {
+        return Err(too_large(
+            "list of namespaces",
+            bytes,
+            MAX_NAMESPACES_BYTES,
+            "fixed",
+        ));
+    }
+    Ok(())
+}
+
 pub(super) fn check_key(key: &[u8]) -> Result<(), Error> {
     if key.is_empty() {
         return Err(Error::Invalid {
@@ -83,8 +119,60 @@ pub(super) fn check_keys<'a>(keys: impl Iterator<Item = &'a [u8]>) -> Result<(),
         check_key(key)?;
         bytes += key.len();
     }
-    if bytes > MAX_KEYS_BYTES {
-        return Err(too_large("list of keys", bytes, MAX_KEYS_BYTES, "fixed"));
+    if bytes > MAX_DELETE_BYTES {
+        return Err(too_large("list of keys", bytes, MAX_DELETE_BYTES, "fixed"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_namespace_has_one_to_sixty_four_bytes() {
+        for good in ["a", &"n".repeat(MAX_NAMESPACE_NAME_BYTES)] {
+            assert_eq!(check_namespace(good), Ok(()));
+        }
+        assert_eq!(MAX_NAMESPACE_NAME_BYTES, store::MAX_NAMESPACE_NAME);
+        for bad in ["", &"n".repeat(MAX_NAMESPACE_NAME_BYTES + 1)] {
+            let Err(Error::Invalid { message }) = check_namespace(bad) else {
+                panic!("{bad:?} is no name");
+            };
+            assert!(message.contains("cannot name a namespace"), "{message}");
+        }
+        // However long it was: the answer is short.
+        let Err(Error::Invalid { message }) = check_namespace(&"\u{1F980}".repeat(1 << 20)) else {
+            panic!("it is too long");
+        };
+        assert!(message.len() < 1024, "{}", message.len());
+    }
+
+    #[test]
+    fn a_list_of_namespaces_that_is_not_refused_fits_a_reply() {
+        let largest = common::types::NamespaceInfo {
+            name: "n".repeat(MAX_NAMESPACE_NAME_BYTES),
+            id: u32::MAX,
+            create_revision: u64::MAX,
+            keys: u64::MAX,
+            bytes: u64::MAX,
+        };
+        let mut encoded = bytes::BytesMut::new();
+        common::transport::write_postcard(&largest, &mut encoded).expect("it is encoded");
+        assert!(encoded.len() <= MAX_NAMESPACE_NAME_BYTES + NAMESPACE_BYTES);
+        let one = store::NamespaceInfo {
+            name: largest.name.clone(),
+            id: 1,
+            create_revision: 1,
+            keys: 1,
+            bytes: 1,
+        };
+        let most = MAX_NAMESPACES_BYTES / (MAX_NAMESPACE_NAME_BYTES + NAMESPACE_BYTES);
+        assert_eq!(check_namespaces(&vec![one.clone(); most]), Ok(()));
+        let refused = check_namespaces(&vec![one; most + 1]);
+        assert!(
+            matches!(&refused, Err(Error::TooLarge { what, .. }) if what == "list of namespaces"),
+            "{refused:?}"
+        );
+    }
 }

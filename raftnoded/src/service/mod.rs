@@ -82,6 +82,11 @@ impl Call {
             .checked_sub(Duration::from_millis(50))
             .unwrap_or(self.deadline)
     }
+
+    /// Whether a further attempt could still be answered in time.
+    fn has_time(&self) -> bool {
+        Instant::now() < self.last_word()
+    }
 }
 
 /// The operations of one member.

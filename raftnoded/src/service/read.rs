@@ -13,7 +13,7 @@ use common::{
 
 use super::{
     Call, Part, Service,
-    limits::{check_key, check_prefix},
+    limits::{check_key, check_namespace, check_namespaces, check_prefix},
     route::Refusal,
 };
 use crate::{engine::Reader, raft::ReadError, store};
@@ -31,22 +31,27 @@ impl Service {
     /// [`Error`]
     pub async fn get(&self, call: Call, request: GetRequest) -> Result<GetReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         check_key(&request.key)?;
+        let request = &request;
         // Read in place, RocksDB too: what is asked for is in a cache as a rule, and a hop to
         // another thread costs more than such a read.
         let read = |part: &Part| {
-            let revision = part.consensus.applied();
+            // Before the entry: what a revision promises to be in the state must be there.
+            let applied = part.consensus.applied();
             let found =
                 store::get(&*part.engine, &request.namespace, &request.key).map_err(read_error)?;
+            let entry = found.map(|found| entry(request.key.clone(), found));
+            // A write applied in between is seen, and then said.
+            let seen = entry.as_ref().map_or(0, |entry| entry.revision);
             Ok(GetReply {
-                entry: found.map(|found| entry(request.key.clone(), found)),
-                revision,
+                entry,
+                revision: applied.max(seen),
             })
         };
         if request.consistency == Consistency::Stale {
             return read(self.part()?);
         }
-        let there = request.clone();
         self.route(
             call,
             || async {
@@ -54,7 +59,7 @@ impl Service {
                 barrier(part, call).await?;
                 Ok(read(part)?)
             },
-            |leader| async move { leader.get(there).await },
+            |leader| async move { leader.get(request.clone()).await },
         )
         .await
     }
@@ -65,17 +70,18 @@ impl Service {
     /// [`Error`]
     pub async fn list(&self, call: Call, request: ListRequest) -> Result<ListReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         check_prefix(&request.prefix, "prefix")?;
         for bound in [&request.start, &request.end].into_iter().flatten() {
             check_prefix(bound, "bound")?;
         }
-        let there = request.clone();
+        let there = &request.clone();
         let request = Arc::new(request);
         self.scan(
             call,
             request.consistency,
             move |view| list(view, &request),
-            |leader| async move { leader.list(there).await },
+            |leader| async move { leader.list(there.clone()).await },
         )
         .await
     }
@@ -86,8 +92,9 @@ impl Service {
     /// [`Error`]
     pub async fn count(&self, call: Call, request: CountRequest) -> Result<CountReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         check_prefix(&request.prefix, "prefix")?;
-        let there = request.clone();
+        let there = &request.clone();
         self.scan(
             call,
             request.consistency,
@@ -98,7 +105,7 @@ impl Service {
                     revision: applied(view)?,
                 })
             },
-            |leader| async move { leader.count(there).await },
+            |leader| async move { leader.count(there.clone()).await },
         )
         .await
     }
@@ -113,7 +120,8 @@ impl Service {
         request: DescribeNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
         let _admitted = self.admit()?;
-        let there = request.clone();
+        check_namespace(&request.name)?;
+        let there = &request.clone();
         self.scan(
             call,
             request.consistency,
@@ -122,7 +130,7 @@ impl Service {
                     .map(namespace)
                     .map_err(read_error)
             },
-            |leader| async move { leader.describe_namespace(there).await },
+            |leader| async move { leader.describe_namespace(there.clone()).await },
         )
         .await
     }
@@ -137,15 +145,16 @@ impl Service {
         request: ListNamespacesRequest,
     ) -> Result<Vec<NamespaceInfo>, Error> {
         let _admitted = self.admit()?;
-        let there = request.clone();
+        let there = &request.clone();
         self.scan(
             call,
             request.consistency,
             |view| {
                 let all = store::namespaces(view).map_err(internal)?;
+                check_namespaces(&all)?;
                 Ok(all.into_iter().map(namespace).collect())
             },
-            |leader| async move { leader.list_namespaces(there).await },
+            |leader| async move { leader.list_namespaces(there.clone()).await },
         )
         .await
     }
@@ -161,7 +170,7 @@ impl Service {
     where
         T: Send + 'static,
         S: Fn(&dyn Reader) -> Result<T, Error> + Send + Sync + 'static,
-        R: FnOnce(common::Client) -> RF + Send,
+        R: Fn(common::Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
         let scan = Arc::new(scan);

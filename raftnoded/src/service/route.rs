@@ -26,7 +26,8 @@ impl From<Error> for Refusal {
 
 impl Service {
     /// Carries a request out `here` if this member leads, else `there`, at the leader; waits for
-    /// one to be elected. A caller that follows the leader is told instead.
+    /// one to be elected, and tries again what certainly had no effect, until the deadline. A
+    /// caller that follows the leader is told instead.
     pub(super) async fn route<T, H, HF, R, RF>(
         &self,
         call: Call,
@@ -36,7 +37,7 @@ impl Service {
     where
         H: Fn() -> HF,
         HF: Future<Output = Result<T, Refusal>>,
-        R: FnOnce(Client) -> RF + Send,
+        R: Fn(Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
         let part = self.part()?;
@@ -55,7 +56,11 @@ impl Service {
                 return Err(Error::NotLeader { leader });
             }
             if let Some(leader) = leader {
-                return self.forward(leader, call, there).await;
+                match self.forward(leader, call, &there).await {
+                    // Nothing was changed: whoever leads next may carry it out.
+                    Err(error) if error.is_retryable() && call.has_time() => {}
+                    answer => return answer,
+                }
             }
             self.await_leader(part, call).await?;
         }
@@ -67,17 +72,14 @@ impl Service {
         &'a self,
         leader: Leader,
         call: Call,
-        there: R,
+        there: &'a R,
     ) -> BoxFuture<'a, Result<T, Error>>
     where
-        R: FnOnce(Client) -> RF + Send + 'a,
+        R: Fn(Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send + 'a,
     {
         Box::pin(async move {
-            let client = self
-                .forwarder
-                .client(&leader.address, call.deadline)
-                .await?;
+            let client = self.forwarder.client(&leader.address, call.deadline)?;
             there(client).await
         })
     }

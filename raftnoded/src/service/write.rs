@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::{
     Call, Service,
-    limits::{check_keys, check_prefix},
+    limits::{check_keys, check_namespace, check_prefix},
     route::Refusal,
 };
 use crate::{
@@ -29,14 +29,15 @@ impl Service {
     /// [`Error`]
     pub async fn put(&self, call: Call, request: PutRequest) -> Result<PutReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         self.about.bounds.check_put(&request)?;
+        let request = &request;
         let command = || Command::Put {
             namespace: request.namespace.clone(),
             key: request.key.clone(),
             value: request.value.clone(),
             create_namespace: self.about.auto_create_namespaces,
         };
-        let there = request.clone();
         self.route(
             call,
             || async {
@@ -47,7 +48,7 @@ impl Service {
                     other => Err(mismatch(&other)),
                 }
             },
-            |leader| async move { leader.put(there).await },
+            |leader| async move { leader.put(request.clone()).await },
         )
         .await
     }
@@ -58,8 +59,9 @@ impl Service {
     /// [`Error`]
     pub async fn delete(&self, call: Call, request: DeleteRequest) -> Result<DeleteReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         check_keys(request.keys.iter().map(AsRef::as_ref))?;
-        let there = request.clone();
+        let request = &request;
         self.route(
             call,
             || async {
@@ -72,7 +74,7 @@ impl Service {
                 )
                 .await
             },
-            |leader| async move { leader.delete(there).await },
+            |leader| async move { leader.delete(request.clone()).await },
         )
         .await
     }
@@ -87,8 +89,9 @@ impl Service {
         request: DeletePrefixRequest,
     ) -> Result<DeleteReply, Error> {
         let _admitted = self.admit()?;
+        check_namespace(&request.namespace)?;
         check_prefix(&request.prefix, "prefix")?;
-        let there = request.clone();
+        let request = &request;
         self.route(
             call,
             || async {
@@ -101,7 +104,7 @@ impl Service {
                 )
                 .await
             },
-            |leader| async move { leader.delete_prefix(there).await },
+            |leader| async move { leader.delete_prefix(request.clone()).await },
         )
         .await
     }
@@ -116,7 +119,8 @@ impl Service {
         request: CreateNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
         let _admitted = self.admit()?;
-        let there = request.clone();
+        check_namespace(&request.name)?;
+        let request = &request;
         self.route(
             call,
             || async {
@@ -135,7 +139,7 @@ impl Service {
                     other => Err(mismatch(&other)),
                 }
             },
-            |leader| async move { leader.create_namespace(there).await },
+            |leader| async move { leader.create_namespace(request.clone()).await },
         )
         .await
     }
@@ -150,7 +154,8 @@ impl Service {
         request: DeleteNamespaceRequest,
     ) -> Result<DeleteNamespaceReply, Error> {
         let _admitted = self.admit()?;
-        let there = request.clone();
+        check_namespace(&request.name)?;
+        let request = &request;
         self.route(
             call,
             || async {
@@ -165,7 +170,7 @@ impl Service {
                     other => Err(mismatch(&other)),
                 }
             },
-            |leader| async move { leader.delete_namespace(there).await },
+            |leader| async move { leader.delete_namespace(request.clone()).await },
         )
         .await
     }

@@ -262,6 +262,9 @@ pub enum NameFault {
     /// It holds a character other than letters, digits, dot, underscore and hyphen.
     #[error("{0:?} is not one of A-Z a-z 0-9 . _ -")]
     Character(char),
+    /// It begins with a dot, an underscore or a hyphen.
+    #[error("a name begins with a letter or a digit, not with {0:?}")]
+    First(char),
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub fn check_namespace_name(name: &str) -> Result<(), NameFault> {
         Err(NameFault::Character(other))
     } else if name.len() > MAX_NAMESPACE_NAME {
         Err(NameFault::TooLong)
+    } else if let Some(first) = name.chars().next().filter(|c| !c.is_ascii_alphanumeric()) {
+        Err(NameFault::First(first))
     } else {
         Ok(())
     }

@@ -156,3 +156,78 @@ impl SnapshotFiles {
 pub(super) fn read(path: &Path) -> io::Result<BufReader<File>> {
     Ok(BufReader::with_capacity(READ_BUFFER, File::open(path)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Batch, Memory, Reader};
+    use crate::store::{Command, Position};
+
+    /// An engine that has applied one put at an index.
+    fn applied(index: u64) -> Memory {
+        let engine = Memory::new();
+        let mut batch = Batch::new(&engine);
+        store::initialize(&mut batch).unwrap();
+        let put = Command::Put {
+            namespace: "default".to_owned(),
+            key: "k".into(),
+            value: index.to_string().into(),
+            create_namespace: false,
+        };
+        store::apply(&mut batch, index, put).unwrap().unwrap();
+        store::set_applied(&mut batch, Position { term: 1, index });
+        let writes = batch.into_writes();
+        engine.write(writes).unwrap();
+        engine
+    }
+
+    fn loaded(files: &SnapshotFiles) -> Option<u64> {
+        let engine = Memory::new();
+        files.load(&engine, 7).unwrap();
+        store::applied(&engine as &dyn Reader)
+            .unwrap()
+            .map(|position| position.index)
+    }
+
+    #[test]
+    fn a_snapshot_finished_late_does_not_replace_a_newer_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::open(directory.path().to_owned()).unwrap();
+        assert_eq!(loaded(&files), None);
+        files.save(applied(20).snapshot(), 7, 21).unwrap();
+        files.save(applied(10).snapshot(), 7, 11).unwrap();
+        assert_eq!(loaded(&files), Some(20));
+        // Also after a restart: what is newest stands in the file.
+        let files = SnapshotFiles::open(directory.path().to_owned()).unwrap();
+        assert_eq!(loaded(&files), Some(20));
+        files.save(applied(10).snapshot(), 7, 11).unwrap();
+        assert_eq!(loaded(&files), Some(20));
+        files.save(applied(30).snapshot(), 7, 31).unwrap();
+        assert_eq!(loaded(&files), Some(30));
+    }
+
+    #[test]
+    fn another_clusters_snapshot_and_a_damaged_one_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::open(directory.path().to_owned()).unwrap();
+        files.save(applied(20).snapshot(), 7, 21).unwrap();
+        assert!(files.load(&Memory::new(), 8).is_err());
+        let path = directory.path().join(CURRENT);
+        let mut bytes = fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        let error = files.load(&Memory::new(), 7).unwrap_err().to_string();
+        assert!(error.contains(CURRENT), "{error}");
+    }
+
+    #[test]
+    fn what_an_interrupted_transfer_left_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let files = SnapshotFiles::open(directory.path().to_owned()).unwrap();
+        std::mem::forget(files.incoming().unwrap().into_temp_path());
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        SnapshotFiles::open(directory.path().to_owned()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,202 @@
+//! One request from its first attempt to its answer: what is tried again, and what an error means.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tarpc::{client::RpcError, context};
+
+use super::{Client, link::Link};
+use crate::{
+    error::Error,
+    transport::{Limits, OversizedMessage, context_until},
+    types::{Consistency, MAX_DELETE_BYTES, MAX_KEY_BYTES},
+};
+
+/// The first pause before a request is sent again; doubled each time up to [`MAX_BACKOFF`].
+const MIN_BACKOFF: Duration = Duration::from_millis(2);
+
+/// The longest pause before a request is sent again.
+const MAX_BACKOFF: Duration = Duration::from_millis(100);
+
+/// Whether a request changes anything, and what it may read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Write,
+    Read(Consistency),
+}
+
+impl Client {
+    /// Runs one request until it has an answer, or an error that a further attempt cannot mend, or
+    /// the time is over.
+    pub(super) async fn call<T, F, Fut>(&self, kind: Kind, attempt: F) -> Result<T, Error>
+    where
+        F: Fn(Link, context::Context) -> Fut,
+        Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
+    {
+        let timeout = self.timeout;
+        let deadline = Instant::now() + timeout;
+        let stale = matches!(kind, Kind::Read(Consistency::Stale));
+        let mut backoff = MIN_BACKOFF;
+        let mut last = None;
+        loop {
+            let routed = match self.router.current(stale) {
+                Some(link) => Ok(link),
+                None => {
+                    let searching = self.router.link(stale);
+                    match tokio::time::timeout_at(deadline.into(), searching).await {
+                        Ok(routed) => routed,
+                        Err(_) => return Err(not_sent(last, timeout)),
+                    }
+                }
+            };
+            let error = match routed {
+                Err(error) => error,
+                // What is sent without time for an answer would end as "outcome unknown".
+                Ok(_) if Instant::now() >= deadline => return Err(not_sent(last, timeout)),
+                Ok(link) => {
+                    let answers = link.answers();
+                    match attempt(link.clone(), context_until(deadline)).await? {
+                        Ok(answer) => {
+                            link.answered();
+                            match answer {
+                                Ok(reply) => return Ok(reply),
+                                Err(error) => {
+                                    self.heed(&link, &error);
+                                    error
+                                }
+                            }
+                        }
+                        Err(RpcError::Send(error)) => return Err(unsendable(&*error)),
+                        Err(broken) => {
+                            let late = matches!(broken, RpcError::DeadlineExceeded);
+                            if !late || link.answers() == answers {
+                                self.router.forget(&link, late);
+                            }
+                            match (interrupted(kind, &broken, timeout), &last) {
+                                // What was seen before says more than the clock does.
+                                (Error::DeadlineExceeded { .. }, Some(_)) => {
+                                    return Err(not_sent(last, timeout));
+                                }
+                                (error, _) => error,
+                            }
+                        }
+                    }
+                }
+            };
+            if !error.is_retryable() || matches!(error, Error::DeadlineExceeded { .. }) {
+                return Err(error);
+            }
+            let pause = match &error {
+                Error::Overloaded { retry_after, .. } => (*retry_after).max(backoff),
+                // The next attempt goes elsewhere.
+                Error::NotLeader { leader: Some(_) } | Error::ShuttingDown if last.is_none() => {
+                    Duration::ZERO
+                }
+                _ => backoff,
+            };
+            if Instant::now() + pause >= deadline {
+                return Err(in_the_end(error, timeout));
+            }
+            tokio::time::sleep(pause).await;
+            backoff = (backoff * 2).min(MAX_BACKOFF);
+            last = Some(error);
+        }
+    }
+
+    /// Takes from a member's error where further requests should go.
+    fn heed(&self, link: &Link, error: &Error) {
+        match error {
+            Error::NotLeader { leader } => self.router.follow(link, leader.as_ref()),
+            // It says so until it is gone; the others know who takes over.
+            Error::ShuttingDown => self.router.forget(link, false),
+            _ => {}
+        }
+    }
+}
+
+/// The error of a request that certainly had no effect when its time was over.
+fn not_sent(last: Option<Error>, timeout: Duration) -> Error {
+    last.map_or(Error::DeadlineExceeded { timeout }, |last| {
+        in_the_end(last, timeout)
+    })
+}
+
+/// The error to end with when the time for further attempts is over.
+fn in_the_end(last: Error, timeout: Duration) -> Error {
+    match last {
+        Error::NotLeader { .. } => Error::NoLeader {
+            reason: format!("no member led with a majority for {timeout:?}"),
+        },
+        other => other,
+    }
+}
+
+/// What a request that got no answer from its connection means to the caller.
+fn interrupted(kind: Kind, error: &RpcError, timeout: Duration) -> Error {
+    match (kind, error) {
+        (Kind::Write, RpcError::DeadlineExceeded) => Error::OutcomeUnknown {
+            reason: format!("no answer within {timeout:?}"),
+        },
+        (Kind::Write, error) => Error::OutcomeUnknown {
+            reason: format!("the connection to the member broke ({error})"),
+        },
+        (Kind::Read(_), RpcError::DeadlineExceeded) => Error::DeadlineExceeded { timeout },
+        (Kind::Read(_), error) => Error::Unreachable {
+            reason: error.to_string(),
+        },
+    }
+}
+
+/// What a request means that could not be put into a frame. Nothing of it was sent.
+fn unsendable(error: &(dyn std::error::Error + 'static)) -> Error {
+    let oversized = error
+        .downcast_ref::<std::io::Error>()
+        .and_then(std::io::Error::get_ref)
+        .and_then(|inner| inner.downcast_ref::<OversizedMessage>());
+    match oversized {
+        // The server derives the limit from this setting.
+        Some(found) => too_large("request", found.size, found.limit, "--max-value-bytes"),
+        None => Error::Invalid {
+            message: format!("the request cannot be encoded: {error}"),
+        },
+    }
+}
+
+/// Refuses what the server would refuse, before it is sent.
+pub(super) fn check_entry(limits: &Limits, key: usize, value: Option<usize>) -> Result<(), Error> {
+    if key > MAX_KEY_BYTES {
+        return Err(too_large("key", key, MAX_KEY_BYTES, "fixed"));
+    }
+    let limit = usize::try_from(limits.max_value_bytes).unwrap_or(usize::MAX);
+    match value {
+        Some(size) if size > limit => Err(too_large("value", size, limit, "--max-value-bytes")),
+        _ => Ok(()),
+    }
+}
+
+/// Likewise for the keys of a deletion.
+pub(super) fn check_keys(keys: &[Bytes]) -> Result<(), Error> {
+    let mut bytes = 0;
+    for key in keys {
+        if key.len() > MAX_KEY_BYTES {
+            return Err(too_large("key", key.len(), MAX_KEY_BYTES, "fixed"));
+        }
+        bytes += key.len();
+    }
+    if bytes > MAX_DELETE_BYTES {
+        return Err(too_large("list of keys", bytes, MAX_DELETE_BYTES, "fixed"));
+    }
+    Ok(())
+}
+
+fn too_large(what: &str, size: usize, limit: usize, setting: &str) -> Error {
+    Error::TooLarge {
+        what: what.to_owned(),
+        size: size as u64,
+        limit: limit as u64,
+        setting: setting.to_owned(),
+    }
+}
