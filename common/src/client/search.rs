@@ -14,10 +14,15 @@ use crate::{error::Error, transport::Welcome, types::Leader};
 /// How long one member is waited for before the next one is asked, too.
 const STAGGER: Duration = Duration::from_millis(150);
 
+/// How long those who do not answer are waited for before those who did are asked again: the leader
+/// they named may be the one that hangs, and another one may have been elected.
+const ASK_AGAIN: Duration = Duration::from_millis(300);
+
 /// What one search has seen.
 struct Search {
     waiting: VecDeque<String>,
     asked: Vec<String>,
+    answered: Vec<String>,
     failed: Vec<(String, Error)>,
     /// The member that stopped to answer: still named by those who have not noticed, and asked last.
     silent: Option<String>,
@@ -44,6 +49,7 @@ impl Search {
         Self {
             waiting: addresses.into(),
             asked: Vec::new(),
+            answered: Vec::new(),
             failed: Vec::new(),
             silent: state.silent.clone(),
             follower: None,
@@ -62,8 +68,16 @@ impl Search {
         None
     }
 
+    /// Those who answered are asked anew: they may know better by now.
+    fn ask_again(&mut self) {
+        self.asked
+            .retain(|address| !self.answered.contains(address));
+        self.waiting.extend(self.answered.drain(..));
+    }
+
     /// A member greeted and does not lead.
     fn note(&mut self, address: String, welcome: Welcome) {
+        self.answered.push(address.clone());
         for member in welcome.members {
             self.waiting.push_back(member.client_address);
         }
@@ -156,13 +170,16 @@ impl Router {
                     (address, dialled)
                 });
             }
-            let answer = if search.waiting.is_empty() {
-                dials.next().await
+            let pause = if search.waiting.is_empty() {
+                ASK_AGAIN
             } else {
-                match tokio::time::timeout(STAGGER, dials.next()).await {
-                    Ok(answer) => answer,
-                    Err(_) => continue,
+                STAGGER
+            };
+            let Ok(answer) = tokio::time::timeout(pause, dials.next()).await else {
+                if search.waiting.is_empty() {
+                    search.ask_again();
                 }
+                continue;
             };
             match answer {
                 // None is left to ask, and none to wait for.

@@ -238,6 +238,24 @@ async fn members_that_hang_do_not_hold_up_the_search() {
 }
 
 #[tokio::test]
+async fn an_election_is_noticed_while_the_old_leader_hangs() {
+    let hung = Played::start(1, Greeting::Silence, Answer::Silence).await;
+    let named = Greeting::Follows(Some(hung.leader.clone()));
+    let other = Played::start(2, named, Answer::Done).await;
+    let mut config = config([&other, &hung]);
+    config.connect_timeout = PATIENCE;
+    let client = Client::new(config);
+    let began = Instant::now();
+    let waiting = tokio::spawn(async move { client.put(put("k")).await });
+    while hung.greeted() == 0 {
+        tokio::task::yield_now().await;
+    }
+    other.becomes(Greeting::Leads, Answer::Done);
+    assert_eq!(waiting.await.unwrap().unwrap().revision, 2);
+    assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
 async fn a_member_that_shuts_down_is_left_at_once() {
     let leaving = Played::start(1, Greeting::Leads, Answer::Error(Error::ShuttingDown)).await;
     let other = Played::start(2, Greeting::Leads, Answer::Done).await;

@@ -4,26 +4,25 @@
 //! and transfers share one; a snapshot opens its own. Append requests are pipelined: a few may be
 //! on their way before the first is answered, and answers come in order.
 
+mod pipeline;
+mod snapshot;
+
 use std::{
     collections::HashMap,
     future::Future,
     io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll, ready},
     time::Duration,
 };
 
-use bytes::Bytes;
 use common::transport::{Connection, Wire, exchange};
-use futures::{Sink, SinkExt, Stream, StreamExt};
+use futures::{SinkExt, Stream, StreamExt};
 use openraft::{
-    RPCTypes,
     base::{BoxFuture, BoxStream},
-    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable},
+    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::{Backoff, RPCOption, RaftNetworkFactory, v2::RaftNetworkV2},
     raft::{
         AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
@@ -31,8 +30,10 @@ use openraft::{
         VoteResponse,
     },
 };
-use tokio::sync::{Mutex, Semaphore, mpsc};
-use tokio::time::{Instant, Sleep};
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
@@ -40,23 +41,16 @@ use super::{
     machine::SnapshotData,
     peer::{
         self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
-        SnapshotFrame, SnapshotReply, TransferReply,
+        TransferReply,
     },
     types::{MemberInfo, TypeConfig, Vote},
 };
-use crate::store::SnapshotWriter;
+use pipeline::Pipeline;
 
 type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
 
-/// How long an append may stay unanswered before its connection is given up: a follower's disk may
-/// be slow, but a connection that a partition swallowed never answers.
-const STALLED: Duration = Duration::from_secs(2);
-
 /// How long opening a connection may take.
 const CONNECT: Duration = Duration::from_millis(500);
-
-/// How long a member that is being sent a snapshot may take to install it.
-const INSTALL: Duration = Duration::from_secs(600);
 
 /// How often the same refusal is logged.
 const REFUSAL_EVERY: Duration = Duration::from_secs(10);
@@ -295,16 +289,14 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 return Ok(nothing);
             };
             let lane = self.lane().await.map_err(|error| unreachable(&error))?;
-            let answers: BoxStream<'s, _> = Box::pin(Pipeline {
-                lane: Some(lane),
-                home: &mut self.lane,
-                input: futures::stream::iter([first]).chain(input).fuse(),
-                unanswered: 0,
-                limit: self.in_flight,
-                stalled: Box::pin(tokio::time::sleep(STALLED)),
-                me: self.peer.me.id,
-                peer: self.peer.id,
-            });
+            let answers: BoxStream<'s, _> = Box::pin(Pipeline::new(
+                lane,
+                &mut self.lane,
+                futures::stream::iter([first]).chain(input),
+                self.in_flight,
+                self.peer.me.id,
+                self.peer.id,
+            ));
             Ok(answers)
         })
     }
@@ -335,7 +327,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
         tokio::select! {
-            sent = send_snapshot(&self.peer, vote, snapshot) => match sent {
+            sent = snapshot::send(&self.peer, vote, snapshot) => match sent {
                 Ok(vote) => Ok(SnapshotResponse::new(vote)),
                 Err(error) => {
                     tracing::warn!(peer = self.peer.id, %error, "snapshot not sent");
@@ -406,175 +398,6 @@ impl Network {
             Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
             Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),
             Err(error) => Err(unreachable(&error)),
-        }
-    }
-}
-
-/// Streams a view to a member and waits until it is installed there. Returns the member's vote.
-async fn send_snapshot(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::Result<Vote> {
-    let _one_at_a_time = peer
-        .sending
-        .acquire()
-        .await
-        .map_err(|_| io::Error::from(io::ErrorKind::Interrupted))?;
-    let SnapshotData::View(view) = snapshot.snapshot else {
-        return Err(io::Error::other("only a view can be sent"));
-    };
-    let mut lane: Connection<SnapshotReply, SnapshotFrame> =
-        peer.connect(Channel::Snapshot).await?;
-    tracing::info!(
-        peer = peer.id,
-        name = peer.info.name,
-        index = snapshot.meta.last_log_id.map(|id| id.index()),
-        "sending a snapshot"
-    );
-    let begin = SnapshotFrame::Begin {
-        vote: vote.into(),
-        last: snapshot.meta.last_log_id.map(Into::into),
-        membership: codec::encode_stored_membership(&snapshot.meta.last_membership),
-    };
-    send_in_time(&mut lane, begin).await?;
-
-    // Reading the view may touch a disk, and encoding it keeps a core busy.
-    let (chunks, mut receive) = mpsc::channel::<io::Result<Bytes>>(2);
-    let cluster_id = peer.me.cluster_id;
-    tokio::task::spawn_blocking(move || {
-        let mut writer = match SnapshotWriter::new(view, cluster_id) {
-            Ok(writer) => writer,
-            Err(error) => {
-                let _ = chunks.blocking_send(Err(io::Error::other(error)));
-                return;
-            }
-        };
-        while let Some(chunk) = writer.next_chunk().map_err(io::Error::other).transpose() {
-            if chunks.blocking_send(chunk.map(Bytes::from)).is_err() {
-                // The transfer was given up.
-                return;
-            }
-        }
-    });
-    while let Some(chunk) = receive.recv().await {
-        send_in_time(&mut lane, SnapshotFrame::Chunk(chunk?)).await?;
-    }
-    send_in_time(&mut lane, SnapshotFrame::End).await?;
-    match tokio::time::timeout(INSTALL, lane.next()).await {
-        Ok(Some(Ok(SnapshotReply::Installed(vote)))) => Ok(vote.into()),
-        Ok(Some(Ok(SnapshotReply::Failed { message }))) => Err(io::Error::other(message)),
-        Ok(Some(Err(error))) => Err(error),
-        Ok(None) => Err(io::ErrorKind::UnexpectedEof.into()),
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
-    }
-}
-
-/// A receiver that takes nothing for long is given up: others wait for their snapshot.
-async fn send_in_time(
-    lane: &mut Connection<SnapshotReply, SnapshotFrame>,
-    frame: SnapshotFrame,
-) -> io::Result<()> {
-    tokio::time::timeout(STALLED * 5, lane.send(frame))
-        .await
-        .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-}
-
-/// Requests out, answers in, on one connection, a few requests ahead.
-struct Pipeline<'s, S> {
-    /// Nothing after an error.
-    lane: Option<AppendLane>,
-    /// Where the connection goes when every request was answered.
-    home: &'s mut Option<AppendLane>,
-    input: futures::stream::Fuse<S>,
-    unanswered: usize,
-    limit: usize,
-    stalled: Pin<Box<Sleep>>,
-    me: u64,
-    peer: u64,
-}
-
-impl<S> Pipeline<'_, S>
-where
-    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
-{
-    /// Sends what there is to send, as far as the limit and the socket allow.
-    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        let Some(lane) = &mut self.lane else {
-            return Ok(());
-        };
-        while self.unanswered < self.limit {
-            match Pin::new(&mut *lane).poll_ready(context) {
-                Poll::Ready(result) => result?,
-                Poll::Pending => break,
-            }
-            let Poll::Ready(Some(request)) = self.input.poll_next_unpin(context) else {
-                break;
-            };
-            Pin::new(&mut *lane).start_send(Append(request))?;
-            if self.unanswered == 0 {
-                self.stalled.as_mut().reset(Instant::now() + STALLED);
-            }
-            self.unanswered += 1;
-        }
-        match Pin::new(lane).poll_flush(context) {
-            Poll::Ready(result) => result,
-            Poll::Pending => Ok(()),
-        }
-    }
-}
-
-impl<S> Stream for Pipeline<'_, S>
-where
-    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
-{
-    type Item = Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>;
-
-    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        if this.lane.is_none() {
-            return Poll::Ready(None);
-        }
-        if let Err(error) = this.poll_send(context) {
-            this.lane = None;
-            return Poll::Ready(Some(Err(broken(&error))));
-        }
-        if this.unanswered == 0 {
-            if this.input.is_done() {
-                *this.home = this.lane.take();
-                return Poll::Ready(None);
-            }
-            // Nothing to wait for but more input, which `poll_send` has registered for.
-            return Poll::Pending;
-        }
-        let Some(lane) = &mut this.lane else {
-            return Poll::Ready(None);
-        };
-        match lane.poll_next_unpin(context) {
-            Poll::Ready(Some(Ok(answer))) => {
-                this.unanswered -= 1;
-                this.stalled.as_mut().reset(Instant::now() + STALLED);
-                let result: StreamAppendResult<TypeConfig> = answer.into();
-                if result.is_err() {
-                    // The member ends the connection after a refusal.
-                    this.lane = None;
-                }
-                Poll::Ready(Some(Ok(result)))
-            }
-            Poll::Ready(ended) => {
-                this.lane = None;
-                let error = match ended {
-                    Some(Err(error)) => error,
-                    _ => io::ErrorKind::UnexpectedEof.into(),
-                };
-                Poll::Ready(Some(Err(broken(&error))))
-            }
-            Poll::Pending => {
-                ready!(this.stalled.as_mut().poll(context));
-                this.lane = None;
-                Poll::Ready(Some(Err(RPCError::Timeout(Timeout {
-                    action: RPCTypes::AppendEntries,
-                    id: this.me,
-                    target: this.peer,
-                    timeout: STALLED,
-                }))))
-            }
         }
     }
 }

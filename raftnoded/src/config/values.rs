@@ -1,0 +1,163 @@
+//! The values that settings have: each is read from text, shown as text, and the same in the file.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+/// The kind of store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Store {
+    /// State in RAM; log and snapshot file on disk.
+    #[default]
+    Memory,
+    /// State in RocksDB.
+    Rocksdb,
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Memory => "memory",
+            Self::Rocksdb => "rocksdb",
+        })
+    }
+}
+
+/// When a write counts as done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fsync {
+    /// On disk on a majority.
+    #[default]
+    Always,
+    /// Handed to the operating system on a majority: a power cut may take it back.
+    Never,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A length of time as people write it: `100ms`, `5s`, `1m`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+pub struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        humantime::parse_duration(text)
+            .map(Self)
+            .map_err(|error| format!("{error}; write it like 100ms or 5s"))
+    }
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// The static list of a first formation: `n1=host:port,n2=host:port`, ordered by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peers(pub Vec<(String, String)>);
+
+impl FromStr for Peers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut list = Vec::new();
+        for item in text.split(',').map(str::trim) {
+            let Some((name, address)) = item.split_once('=') else {
+                return Err(format!("{item:?} is not of the form NAME=HOST:PORT"));
+            };
+            check_address(address).map_err(|reason| format!("{item:?}: {reason}"))?;
+            check_name(name)?;
+            list.push((name.to_owned(), address.to_owned()));
+        }
+        list.sort();
+        for pair in list.windows(2) {
+            if pair[0].0 == pair[1].0 {
+                return Err(format!("{} is named twice", pair[0].0));
+            }
+        }
+        let mut addresses: Vec<_> = list.iter().map(|(_, address)| address).collect();
+        addresses.sort();
+        if let Some(pair) = addresses.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(format!("two members have the address {}", pair[0]));
+        }
+        Ok(Self(list))
+    }
+}
+
+impl fmt::Display for Peers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, address)) in self.0.iter().enumerate() {
+            let comma = if i == 0 { "" } else { "," };
+            write!(f, "{comma}{name}={address}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for Peers {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Peers {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+pub(super) fn check_name(name: &str) -> Result<(), String> {
+    let fine = !name.is_empty()
+        && name.len() <= 64
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    if fine {
+        Ok(())
+    } else {
+        Err(format!(
+            "{name:?} cannot name a member: give 1 to 64 of A-Z a-z 0-9 . _ -"
+        ))
+    }
+}
+
+pub(super) fn check_address(address: &str) -> Result<(), String> {
+    let port = address
+        .rsplit_once(':')
+        .filter(|(host, _)| !host.is_empty())
+        .and_then(|(_, port)| port.parse::<u16>().ok());
+    match port {
+        Some(_) => Ok(()),
+        None => Err(format!("{address:?} is not of the form HOST:PORT")),
+    }
+}

@@ -1,0 +1,149 @@
+//! Append requests on one connection, a few of them ahead of their answers.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use futures::{Sink, Stream, StreamExt, stream::Fuse};
+use openraft::{
+    RPCTypes,
+    errors::{RPCError, Timeout},
+    raft::{AppendEntriesRequest, StreamAppendResult},
+};
+use tokio::time::{Instant, Sleep};
+
+use super::broken;
+use crate::raft::{codec::Append, peer::AppendLane, types::TypeConfig};
+
+/// How long a request may stay unanswered before its connection is given up: a follower's disk may
+/// be slow, but a connection that a partition swallowed never answers.
+const STALLED: Duration = Duration::from_secs(2);
+
+/// Requests out, answers in, on one connection, a few requests ahead.
+pub(super) struct Pipeline<'s, S> {
+    /// Nothing after an error.
+    lane: Option<AppendLane>,
+    /// Where the connection goes when every request was answered.
+    home: &'s mut Option<AppendLane>,
+    input: Fuse<S>,
+    unanswered: usize,
+    limit: usize,
+    stalled: Pin<Box<Sleep>>,
+    me: u64,
+    peer: u64,
+}
+
+impl<'s, S> Pipeline<'s, S>
+where
+    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
+{
+    /// Requests from `me` to `peer`, at most `limit` of them unanswered. The connection goes back
+    /// `home` if all went well.
+    pub(super) fn new(
+        lane: AppendLane,
+        home: &'s mut Option<AppendLane>,
+        input: S,
+        limit: usize,
+        me: u64,
+        peer: u64,
+    ) -> Self {
+        Self {
+            lane: Some(lane),
+            home,
+            input: input.fuse(),
+            unanswered: 0,
+            limit,
+            stalled: Box::pin(tokio::time::sleep(STALLED)),
+            me,
+            peer,
+        }
+    }
+
+    /// Sends what there is to send, as far as the limit and the socket allow.
+    fn poll_send(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let Some(lane) = &mut self.lane else {
+            return Ok(());
+        };
+        while self.unanswered < self.limit {
+            match Pin::new(&mut *lane).poll_ready(context) {
+                Poll::Ready(result) => result?,
+                Poll::Pending => break,
+            }
+            let Poll::Ready(Some(request)) = self.input.poll_next_unpin(context) else {
+                break;
+            };
+            Pin::new(&mut *lane).start_send(Append(request))?;
+            if self.unanswered == 0 {
+                self.stalled.as_mut().reset(Instant::now() + STALLED);
+            }
+            self.unanswered += 1;
+        }
+        match Pin::new(lane).poll_flush(context) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Ok(()),
+        }
+    }
+}
+
+impl<S> Stream for Pipeline<'_, S>
+where
+    S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
+{
+    type Item = Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        if this.lane.is_none() {
+            return Poll::Ready(None);
+        }
+        if let Err(error) = this.poll_send(context) {
+            this.lane = None;
+            return Poll::Ready(Some(Err(broken(&error))));
+        }
+        if this.unanswered == 0 {
+            if this.input.is_done() {
+                *this.home = this.lane.take();
+                return Poll::Ready(None);
+            }
+            // Nothing to wait for but more input, which `poll_send` has registered for.
+            return Poll::Pending;
+        }
+        let Some(lane) = &mut this.lane else {
+            return Poll::Ready(None);
+        };
+        match lane.poll_next_unpin(context) {
+            Poll::Ready(Some(Ok(answer))) => {
+                this.unanswered -= 1;
+                this.stalled.as_mut().reset(Instant::now() + STALLED);
+                let result: StreamAppendResult<TypeConfig> = answer.into();
+                if result.is_err() {
+                    // The member ends the connection after a refusal.
+                    this.lane = None;
+                }
+                Poll::Ready(Some(Ok(result)))
+            }
+            Poll::Ready(ended) => {
+                this.lane = None;
+                let error = match ended {
+                    Some(Err(error)) => error,
+                    _ => io::ErrorKind::UnexpectedEof.into(),
+                };
+                Poll::Ready(Some(Err(broken(&error))))
+            }
+            Poll::Pending => {
+                ready!(this.stalled.as_mut().poll(context));
+                this.lane = None;
+                Poll::Ready(Some(Err(RPCError::Timeout(Timeout {
+                    action: RPCTypes::AppendEntries,
+                    id: this.me,
+                    target: this.peer,
+                    timeout: STALLED,
+                }))))
+            }
+        }
+    }
+}
