@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(
             line(&FailureObject::from(&failure)).unwrap(),
             "{\"code\":\"no_leader\",\"message\":\"no leader: n1 knows no leader; nothing was \
-             applied\",\"hint\":\"a majority of the voters must be up and reach each other; see \
+             changed\",\"hint\":\"a majority of the voters must be up and reach each other; see \
              `raftctl status`\",\"retryable\":true}\n"
         );
     }
