@@ -7,11 +7,15 @@
 //! Nothing is kept on disk here: the caller writes a snapshot of a view to a file and replays
 //! its log.
 
+mod key;
+
 use std::collections::VecDeque;
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use imbl::OrdMap;
+
+use key::{Key, Probe};
 
 use super::{
     Aborted, Engine, EngineError, Reader, Record, ReplaceError, Scan, Slice, View, Writes,
@@ -19,8 +23,8 @@ use super::{
 };
 
 /// What a record costs besides its bytes, measured: two allocations with a header of two counters
-/// each and their rounding, two fat pointers in a leaf that is about two thirds full.
-const RECORD_OVERHEAD: u64 = 120;
+/// each and their rounding, 56 bytes in a leaf that is about two thirds full.
+const RECORD_OVERHEAD: u64 = 150;
 
 /// Changes in a batch beyond which it is not applied in place: some ten milliseconds of work.
 const LARGE: usize = 10_000;
@@ -29,7 +33,7 @@ const LARGE: usize = 10_000;
 const FIRST_CHUNK: usize = 16;
 const LARGEST_CHUNK: usize = 512;
 
-type Map = OrdMap<Slice, Slice>;
+type Map = OrdMap<Key, Slice>;
 
 /// The engine in RAM.
 #[derive(Default)]
@@ -47,13 +51,13 @@ impl Content {
     fn put(&mut self, key: Slice, value: Slice) {
         self.bytes += cost(&key, &value);
         let key_len = key.len();
-        if let Some(old) = self.map.insert(key, value) {
+        if let Some(old) = self.map.insert(key.into(), value) {
             self.bytes -= (key_len + old.len()) as u64 + RECORD_OVERHEAD;
         }
     }
 
     fn delete(&mut self, key: &[u8]) {
-        if let Some(old) = self.map.remove(key) {
+        if let Some(old) = self.map.remove(&Probe::new(key)) {
             self.bytes -= cost(key, &old);
         }
     }
@@ -87,7 +91,7 @@ impl Memory {
 
 impl Reader for Memory {
     fn get(&self, key: &[u8]) -> Result<Option<Slice>, EngineError> {
-        Ok(self.read().map.get(key).cloned())
+        Ok(self.read().map.get(&Probe::new(key)).cloned())
     }
 
     fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, reverse: bool) -> Scan<'_> {
@@ -172,15 +176,15 @@ struct Pinned(Map);
 
 impl Reader for Pinned {
     fn get(&self, key: &[u8]) -> Result<Option<Slice>, EngineError> {
-        Ok(self.0.get(key).cloned())
+        Ok(self.0.get(&Probe::new(key)).cloned())
     }
 
     fn scan(&self, start: Bound<&[u8]>, end: Bound<&[u8]>, reverse: bool) -> Scan<'_> {
         if is_empty_range(start, end) {
             return Box::new(std::iter::empty());
         }
-        let range = self.0.range::<_, [u8]>((start, end));
-        let record = |(key, value): (&Slice, &Slice)| Ok((key.clone(), value.clone()));
+        let range = self.0.range((start.map(Probe::new), end.map(Probe::new)));
+        let record = |(key, value): (&Key, &Slice)| Ok((key.bytes().clone(), value.clone()));
         if reverse {
             Box::new(range.rev().map(record))
         } else {
@@ -206,8 +210,8 @@ impl Cursor {
         if is_empty_range(start, end) {
             return;
         }
-        let range = self.map.range::<_, [u8]>((start, end));
-        let record = |(key, value): (&Slice, &Slice)| (key.clone(), value.clone());
+        let range = self.map.range((start.map(Probe::new), end.map(Probe::new)));
+        let record = |(key, value): (&Key, &Slice)| (key.bytes().clone(), value.clone());
         if self.reverse {
             self.ready.extend(range.rev().take(self.chunk).map(record));
         } else {
