@@ -95,7 +95,7 @@ options! {
     /// Client connections served at once [default: 10000]
     #[arg(value_name = "N")]
     max_connections / "RAFTNODED_MAX_CONNECTIONS": u32,
-    /// Requests in flight on one connection [default: 4096]
+    /// Requests in flight on one connection; more wait [default: 4096]
     #[arg(value_name = "N")]
     max_in_flight / "RAFTNODED_MAX_IN_FLIGHT": u32,
     /// Create a namespace when something is put into it [default: true]
