@@ -34,7 +34,7 @@ setup-compiler:
 
 setup: setup-compiler ## Install what the system lacks to build RocksDB: g++ and libclang
 	@$(call install,command -v c++,g++)
-	$(call install,ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*/libclang*.so*,libclang-dev)
+	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep '^libclang.*\.so',libclang-dev)
 
 demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
 	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
@@ -44,9 +44,9 @@ demo: setup-compiler demo-stop ## Build (without RocksDB), start three members o
 	    --data-dir $(DEMO)/n$$i >$(DEMO)/n$$i.out 2>$(DEMO)/n$$i.log </dev/null &
 	  echo $$! >$(DEMO)/n$$i.pid
 	done
-	ctl() { echo; echo "\$$ raftctl $$*"; $(DEMO_BIN)/raftctl "$$@"; }
+	ctl() { echo; printf '$$ raftctl'; printf ' %q' "$$@"; echo; $(DEMO_BIN)/raftctl "$$@"; }
 	for _ in $$(seq 100); do $(DEMO_BIN)/raftctl -q health >/dev/null 2>&1 && break; sleep 0.1; done
-	ctl put default greeting "hello, world"
+	ctl put default greeting hello
 	ctl get default greeting; echo
 	ctl status
 	echo

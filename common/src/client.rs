@@ -40,14 +40,14 @@ pub struct ClientConfig {
     pub timeout: Duration,
     /// How long one connection attempt may take, handshake included.
     pub connect_timeout: Duration,
-    /// Whether a member may pass requests on when the leader cannot be reached from here. Without
-    /// it such requests end in [`Error::NoLeader`]. A member that passes requests on itself must
-    /// not ask another to do so: they could send them in circles.
-    pub forwarding: bool,
+    /// For a member that passes requests on. It makes one attempt, for it looks for the leader
+    /// itself before the next; and it never asks another member to pass a request on: they could
+    /// send it in circles.
+    pub relay: bool,
 }
 
 impl ClientConfig {
-    /// These endpoints, 5 s for a request, 1 s for a connection attempt, forwarding allowed.
+    /// These endpoints, 5 s for a request, 1 s for a connection attempt, as a program wants it.
     pub fn new<I>(endpoints: I) -> Self
     where
         I: IntoIterator,
@@ -57,7 +57,7 @@ impl ClientConfig {
             endpoints: endpoints.into_iter().map(Into::into).collect(),
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
-            forwarding: true,
+            relay: false,
         }
     }
 }

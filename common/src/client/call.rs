@@ -89,6 +89,9 @@ impl Client {
             if !error.is_retryable() || matches!(error, Error::DeadlineExceeded { .. }) {
                 return Err(error);
             }
+            if self.router.config.relay {
+                return Err(in_the_end(error, timeout));
+            }
             let pause = match &error {
                 Error::Overloaded { retry_after, .. } => (*retry_after).max(backoff),
                 // The next attempt goes elsewhere.

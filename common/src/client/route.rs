@@ -106,7 +106,7 @@ impl Router {
             {
                 return Err(error.clone());
             }
-            let found = self.look_for_leader(stale, self.config.forwarding).await;
+            let found = self.look_for_leader(stale, !self.config.relay).await;
             *last = found.clone().err().map(|error| (Instant::now(), error));
             found
         })

@@ -344,14 +344,16 @@ async fn a_search_beside_a_connection_that_forwards_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_member_that_forwards_never_asks_another_to() {
+async fn a_member_that_forwards_tries_once_and_never_asks_another_to() {
     let gone = Played::start(1, Greeting::Busy, Answer::Silence).await;
     let named = Greeting::Follows(Some(gone.leader.clone()));
     let follower = Played::start(2, named, Answer::Done).await;
     let mut config = config([&follower]);
-    config.forwarding = false;
-    config.timeout = Duration::from_millis(300);
+    config.relay = true;
+    let began = Instant::now();
     let outcome = Client::new(config).put(put("k")).await;
+    // At once: whoever forwards looks for the leader itself.
+    assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
     assert!(
         matches!(outcome, Err(Error::NoLeader { .. })),
         "{outcome:?}"

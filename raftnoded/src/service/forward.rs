@@ -1,7 +1,7 @@
 //! Requests that are passed on to the leader, over one connection that they share.
 //!
-//! The client used for it never asks a member to forward: a request passes through one member at
-//! most. Nothing is held while a connection is opened; those who wait for it share the attempt, and
+//! The client used for it makes one attempt and never asks a member to forward: a request passes
+//! through one member at most. Nothing is held while a connection is opened; those who wait for it share the attempt, and
 //! each gives up at its own deadline.
 
 use std::{
@@ -35,7 +35,7 @@ impl Forwarder {
             Some((known, client)) if known == address => client.clone(),
             _ => {
                 let mut config = ClientConfig::new([address]);
-                config.forwarding = false;
+                config.relay = true;
                 let client = Client::new(config);
                 *current = Some((address.to_owned(), client.clone()));
                 client
