@@ -91,14 +91,16 @@ pub fn read_postcard<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> io::Result<T> {
     }
 }
 
+/// Makes messages travel as postcard of themselves.
+#[macro_export]
 macro_rules! wire_as_postcard {
-    ($($message:ty),+) => {$(
-        impl Wire for $message {
-            fn write(&self, buffer: &mut BytesMut) -> io::Result<()> {
-                write_postcard(self, buffer)
+    ($($message:ty),+ $(,)?) => {$(
+        impl $crate::transport::Wire for $message {
+            fn write(&self, buffer: &mut ::bytes::BytesMut) -> ::std::io::Result<()> {
+                $crate::transport::write_postcard(self, buffer)
             }
-            fn read(bytes: &[u8]) -> io::Result<Self> {
-                read_postcard(bytes)
+            fn read(bytes: &[u8]) -> ::std::io::Result<Self> {
+                $crate::transport::read_postcard(bytes)
             }
         }
     )+};

@@ -7,11 +7,8 @@
 
 use std::{io, time::Duration};
 
-use bytes::{Bytes, BytesMut};
-use common::transport::{
-    self, Connection, MAX_HANDSHAKE_BYTES, Wire, exchange, framed, read_postcard, reframe,
-    write_postcard,
-};
+use bytes::Bytes;
+use common::transport::{self, Connection, MAX_HANDSHAKE_BYTES, Wire, exchange, framed, reframe};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
@@ -169,19 +166,7 @@ pub(super) enum SnapshotReply {
     Failed { message: String },
 }
 
-macro_rules! wire_as_postcard {
-    ($($message:ty),+) => {$(
-        impl Wire for $message {
-            fn write(&self, buffer: &mut BytesMut) -> io::Result<()> {
-                write_postcard(self, buffer)
-            }
-            fn read(bytes: &[u8]) -> io::Result<Self> {
-                read_postcard(bytes)
-            }
-        }
-    )+};
-}
-wire_as_postcard!(
+common::wire_as_postcard!(
     Greeting,
     Answer,
     Appended,
