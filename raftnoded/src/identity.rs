@@ -113,6 +113,20 @@ pub enum DirectoryError {
         /// The store asked for.
         given: Store,
     },
+    /// The log is another member's.
+    #[error(
+        "the log in {} belongs to member {found_node} of cluster {found_cluster:032x}, and this \
+         directory to another member; put the right log back",
+        path.display()
+    )]
+    OtherLog {
+        /// The directory.
+        path: PathBuf,
+        /// The member that the log belongs to.
+        found_node: u64,
+        /// Its cluster.
+        found_cluster: u128,
+    },
     /// The log was removed from under the identity.
     #[error(
         "member {id} has taken part in its cluster, but its log in {} is gone; it must not come \
@@ -165,9 +179,9 @@ pub struct Belonging {
     pub cluster_id: u128,
     /// The member in it.
     pub node_id: u64,
-    /// Whether something was written to the log since: from then on an empty log is a lost one.
-    pub taken_part: bool,
-    /// The members that the first entry of the log is to name; empty once it is written.
+    /// Whether the log was begun: from then on a log without its stamp is a lost one.
+    pub log_begun: bool,
+    /// The members that the first entry of the log names; empty if others wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub founders: Vec<FounderRecord>,
 }
@@ -343,29 +357,21 @@ impl DataDirectory {
     /// # Errors
     /// If it cannot be written; the former file is then unchanged.
     pub fn write(&self, identity: &Identity) -> Result<(), DirectoryError> {
-        replace(&self.path, identity)
+        let path = self.identity_path();
+        let body = toml::to_string(identity).map_err(|error| DirectoryError::Damaged {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        let text = format!("# checksum {:08x}\n{body}", crc32c::crc32c(body.as_bytes()));
+        let replace = || -> io::Result<()> {
+            let mut file = tempfile::NamedTempFile::new_in(&self.path)?;
+            file.write_all(text.as_bytes())?;
+            file.as_file().sync_all()?;
+            file.persist(&path).map_err(|error| error.error)?;
+            File::open(&self.path)?.sync_all()
+        };
+        replace().map_err(DirectoryError::io("write", &path))
     }
-}
-
-/// Replaces the identity file of a directory that this process has locked.
-///
-/// # Errors
-/// If it cannot be written; the former file is then unchanged.
-pub(crate) fn replace(directory: &Path, identity: &Identity) -> Result<(), DirectoryError> {
-    let path = directory.join("identity.toml");
-    let body = toml::to_string(identity).map_err(|error| DirectoryError::Damaged {
-        path: path.clone(),
-        reason: error.to_string(),
-    })?;
-    let text = format!("# checksum {:08x}\n{body}", crc32c::crc32c(body.as_bytes()));
-    let write = || -> io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(directory)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        file.persist(&path).map_err(|error| error.error)?;
-        File::open(directory)?.sync_all()
-    };
-    write().map_err(DirectoryError::io("write", &path))
 }
 
 macro_rules! hexadecimal {
@@ -409,7 +415,7 @@ mod tests {
         identity.membership = Some(Belonging {
             cluster_id: u128::MAX,
             node_id: 3,
-            taken_part: false,
+            log_begun: false,
             founders: vec![(3, MemberInfo::default()).into()],
         });
         data.write(&identity).unwrap();

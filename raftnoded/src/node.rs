@@ -19,7 +19,7 @@ use crate::{
     raft::{
         Compaction, Consensus, Founder, PeerServer, Settings, StartError,
         formation::{self, FormationError},
-        log::{LogError, LogStore},
+        log::{LogError, LogStore, Stamp},
         machine::{
             Machine,
             files::{LoadError, SnapshotFiles},
@@ -261,14 +261,14 @@ impl Node {
                 Belonging {
                     cluster_id: formed.cluster_id,
                     node_id: formed.node_id,
-                    taken_part: false,
+                    log_begun: false,
                     founders: formed.founders.into_iter().map(Into::into).collect(),
                 }
             }
             None => Belonging {
                 cluster_id: rand::random(),
                 node_id: 1,
-                taken_part: false,
+                log_begun: false,
                 founders: vec![(1, self.info()).into()],
             },
         };
@@ -314,14 +314,8 @@ impl Node {
         broken: watch::Sender<Option<String>>,
     ) -> Result<Consensus, Failure> {
         let opened = self.open(belonging, broken).await?;
+        self.begin_log(belonging, &opened.log).await?;
         let pristine = opened.log.is_pristine();
-        if pristine && belonging.taken_part {
-            return Err(DirectoryError::LogLost {
-                path: self.directory.path().join("wal"),
-                id: belonging.node_id,
-            }
-            .into());
-        }
         let settings = Settings {
             cluster_id: belonging.cluster_id,
             node_id: belonging.node_id,
@@ -352,13 +346,6 @@ impl Node {
             let founders: Vec<_> = belonging.founders.iter().cloned().map(Into::into).collect();
             consensus.initialize(&founders).await?;
         }
-        if !belonging.taken_part {
-            tokio::spawn(note_part(
-                opened.log,
-                self.directory.path().to_owned(),
-                self.identity.clone(),
-            ));
-        }
         tokio::spawn(reclaim::run(consensus.clone(), Arc::clone(&opened.engine)));
         self.service.join(Part {
             cluster_id: belonging.cluster_id,
@@ -366,6 +353,47 @@ impl Node {
             engine: opened.engine,
         });
         Ok(consensus)
+    }
+
+    /// Makes sure that the log is this member's own and was not removed since it was begun. The
+    /// stamp is in the log, and the identity says so, before this member answers anybody: whatever
+    /// it promises later, an emptied log cannot be taken for a new one.
+    async fn begin_log(&mut self, belonging: &Belonging, log: &LogStore) -> Result<(), Failure> {
+        let own = Stamp {
+            cluster_id: belonging.cluster_id,
+            node_id: belonging.node_id,
+            incarnation: self.identity.incarnation,
+        };
+        let path = || self.directory.path().join("wal");
+        match log.stamp() {
+            Some(found) if found != own => {
+                return Err(DirectoryError::OtherLog {
+                    path: path(),
+                    found_node: found.node_id,
+                    found_cluster: found.cluster_id,
+                }
+                .into());
+            }
+            Some(_) => {}
+            None if belonging.log_begun => {
+                return Err(DirectoryError::LogLost {
+                    path: path(),
+                    id: belonging.node_id,
+                }
+                .into());
+            }
+            None => log
+                .set_stamp(own)
+                .await
+                .map_err(|error| Failure::LogWrite(error.to_string()))?,
+        }
+        if let Some(membership) = &mut self.identity.membership
+            && !membership.log_begun
+        {
+            membership.log_begun = true;
+            self.directory.write(&self.identity)?;
+        }
+        Ok(())
     }
 
     async fn open(
@@ -441,21 +469,6 @@ fn advertised(given: Option<&String>, listener: &TcpListener) -> String {
         (Some(given), _) => given.clone(),
         (None, Ok(address)) => address.to_string(),
         (None, Err(_)) => String::new(),
-    }
-}
-
-/// Notes in the identity, once the log is no longer empty, that this member has taken part.
-async fn note_part(log: LogStore, directory: std::path::PathBuf, mut identity: Identity) {
-    while log.is_pristine() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let Some(belonging) = &mut identity.membership else {
-        return;
-    };
-    belonging.taken_part = true;
-    belonging.founders.clear();
-    if let Err(error) = crate::identity::replace(&directory, &identity) {
-        tracing::warn!(%error, "could not note that this member has taken part");
     }
 }
 

@@ -8,7 +8,7 @@
 //!   batch is synced. It is a cumulative watermark, as the log's own callbacks are.
 //! - `save_committed` is not synced: it waits for the next batch. A restarted member then applies
 //!   up to an older commit index at first, and catches up from the leader.
-//! - `purge` writes vote, commit index and purge mark anew at the end of the log before it lets
+//! - `purge` writes stamp, vote, commit index and purge mark anew at the end of the log before it lets
 //!   old segments go, since those may hold the only copies.
 //!
 //! Entries just written are read back at once, for the state machine and for every follower:
@@ -36,6 +36,7 @@ use super::{
     types::{Entry, LogId, TypeConfig, Vote, log_id},
 };
 use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
+pub use index::Stamp;
 use index::{Index, record};
 
 /// Bytes of newest entries kept in memory.
@@ -180,7 +181,26 @@ impl LogStore {
         self.shared.wal.stats()
     }
 
-    /// Whether the log holds nothing at all, not even a vote: the member has never taken part.
+    /// Whose log this is; none if it was never stamped.
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.state().index.stamp
+    }
+
+    /// Says whose log this is, before anything else is written to it: from then on an empty log is
+    /// a lost one. Durable on return.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub async fn set_stamp(&self, stamp: Stamp) -> io::Result<()> {
+        let synced = {
+            let mut state = self.state();
+            state.index.stamp = Some(stamp);
+            self.append_synced(&[stamped(&stamp.encode())])?
+        };
+        synced.await
+    }
+
+    /// Whether nothing but its stamp was ever written: the member has never taken part.
     pub fn is_pristine(&self) -> bool {
         let state = self.state();
         state.index.last().is_none() && state.index.vote.is_none()
@@ -334,8 +354,10 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         }
         tracing::debug!(from = before, to = state.index.first(), "log purged");
 
+        let stamp = state.index.stamp.map(Stamp::encode);
         let vote = state.index.vote.map(codec::encode_vote);
         let mut records = vec![mark(record::PURGE, id)];
+        records.extend(stamp.as_ref().map(|stamp| stamped(stamp)));
         if let (Some(vote), Some(payload)) = (state.index.vote, &vote) {
             records.push(RecordRef {
                 kind: record::VOTE,
@@ -355,6 +377,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let needed = state.index.oldest_needed(active);
         self.shared.wal.release(needed);
         Ok(())
+    }
+}
+
+fn stamped(payload: &[u8]) -> RecordRef<'_> {
+    RecordRef {
+        kind: record::STAMP,
+        term: 0,
+        index: 0,
+        payload,
     }
 }
 

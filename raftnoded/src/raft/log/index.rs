@@ -22,10 +22,44 @@ pub(super) mod record {
     /// Entries behind `index` are void. With a payload: all are.
     pub(in crate::raft) const TRUNCATE: u8 = 18;
     pub(in crate::raft) const PURGE: u8 = 19;
+    /// Whose log this is: the first record of all, repeated by every purge.
+    pub(in crate::raft) const STAMP: u8 = 20;
+}
+
+/// The member that a log belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its cluster.
+    pub cluster_id: u128,
+    /// Its id.
+    pub node_id: u64,
+    /// Its incarnation.
+    pub incarnation: u64,
+}
+
+impl Stamp {
+    pub(super) fn encode(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes[..16].copy_from_slice(&self.cluster_id.to_le_bytes());
+        bytes[16..24].copy_from_slice(&self.node_id.to_le_bytes());
+        bytes[24..].copy_from_slice(&self.incarnation.to_le_bytes());
+        bytes
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        let (cluster_id, rest) = bytes.split_first_chunk::<16>()?;
+        let (node_id, rest) = rest.split_first_chunk::<8>()?;
+        Some(Self {
+            cluster_id: u128::from_le_bytes(*cluster_id),
+            node_id: u64::from_le_bytes(*node_id),
+            incarnation: u64::from_le_bytes(rest.try_into().ok()?),
+        })
+    }
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Index {
+    pub(super) stamp: Option<Stamp>,
     pub(super) vote: Option<Vote>,
     pub(super) committed: Option<LogId>,
     pub(super) purged: Option<LogId>,
@@ -168,6 +202,9 @@ impl Index {
             record::TRUNCATE => {
                 self.truncate_after(found.payload.is_empty().then_some(found.index));
             }
+            record::STAMP => {
+                self.stamp = Some(Stamp::decode(found.payload).ok_or("an unreadable stamp")?);
+            }
             record::PURGE => self.purge(log_id(found.term, found.index)),
             other => {
                 return Err(format!(
@@ -255,6 +292,26 @@ mod tests {
         assert_eq!(index.oldest_needed(2), 1);
         index.purge(log_id(1, 8));
         assert_eq!(index.oldest_needed(2), 2);
+    }
+
+    #[test]
+    fn a_stamp_is_read_back_and_a_cut_one_is_noticed() {
+        let stamp = Stamp {
+            cluster_id: u128::MAX - 7,
+            node_id: 3,
+            incarnation: u64::MAX - 1,
+        };
+        let bytes = stamp.encode();
+        let record = |payload| RecordRef {
+            kind: record::STAMP,
+            term: 0,
+            index: 0,
+            payload,
+        };
+        let mut index = Index::default();
+        assert!(index.replay(at(1, 8), &record(&bytes[..31])).is_err());
+        index.replay(at(1, 8), &record(&bytes)).unwrap();
+        assert_eq!(index.stamp, Some(stamp));
     }
 
     #[test]
