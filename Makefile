@@ -34,7 +34,7 @@ setup-compiler:
 
 setup: setup-compiler ## Install what the system lacks to build RocksDB: g++ and libclang
 	@$(call install,command -v c++,g++)
-	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep '^libclang.*\.so',libclang-dev)
+	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep -E '^libclang(-[0-9.]+)?\.so',libclang-dev)
 
 demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
 	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
