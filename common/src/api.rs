@@ -10,10 +10,15 @@
 use crate::{
     error::Error,
     types::{
-        CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
-        DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
-        DescribeNamespaceRequest, GetReply, GetRequest, ListNamespacesRequest, ListReply,
-        ListRequest, MemberStatus, NamespaceInfo, PutReply, PutRequest,
+        CloseSessionRequest, CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest,
+        DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply,
+        DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest,
+        GetReply, GetRequest, GrantLeaseRequest, IncrementReply, IncrementRequest,
+        KeepAliveLeaseRequest, LeaseInfo, ListLeasesReply, ListLeasesRequest,
+        ListNamespacesRequest, ListReply, ListRequest, MemberStatus, NamespaceInfo,
+        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, Revision,
+        RevokeLeaseReply, RevokeLeaseRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
+        TxnReply, TxnRequest, WatchReply, WatchRequest,
     },
 };
 
@@ -21,19 +26,37 @@ use crate::{
 ///
 /// Writes are acknowledged once a majority of the voters has them on disk. Reads are linearizable
 /// unless the request asks for [`Consistency::Stale`](crate::types::Consistency::Stale).
+///
+/// A write with a [`Tag`] that is sent again is answered with the first reply, a refusal included,
+/// and carried out once. Without one, a second attempt is a second write.
 #[tarpc::service]
 pub trait Data {
     /// Stores a value under a key, replacing what was there.
-    async fn put(request: PutRequest) -> Result<PutReply, Error>;
+    async fn put(tag: Option<Tag>, request: PutRequest) -> Result<PutReply, Error>;
 
     /// Reads one key.
     async fn get(request: GetRequest) -> Result<GetReply, Error>;
 
     /// Deletes the keys named; those that do not exist are not counted.
-    async fn delete(request: DeleteRequest) -> Result<DeleteReply, Error>;
+    async fn delete(tag: Option<Tag>, request: DeleteRequest) -> Result<DeleteReply, Error>;
 
     /// Deletes every key that begins with a prefix, as one atomic operation.
-    async fn delete_prefix(request: DeletePrefixRequest) -> Result<DeleteReply, Error>;
+    async fn delete_prefix(
+        tag: Option<Tag>,
+        request: DeletePrefixRequest,
+    ) -> Result<DeleteReply, Error>;
+
+    /// Sets how long a key lives, and changes nothing else of it.
+    async fn touch(tag: Option<Tag>, request: TouchRequest) -> Result<TouchReply, Error>;
+
+    /// Adds to a number.
+    async fn increment(
+        tag: Option<Tag>,
+        request: IncrementRequest,
+    ) -> Result<IncrementReply, Error>;
+
+    /// Compares, then carries out one list of operations or another, as one atomic operation.
+    async fn txn(tag: Option<Tag>, request: TxnRequest) -> Result<TxnReply, Error>;
 
     /// Lists keys in order, a page at a time.
     async fn list(request: ListRequest) -> Result<ListReply, Error>;
@@ -42,7 +65,10 @@ pub trait Data {
     async fn count(request: CountRequest) -> Result<CountReply, Error>;
 
     /// Creates a namespace; [`Error::NamespaceExists`] when there is one of this name.
-    async fn create_namespace(request: CreateNamespaceRequest) -> Result<NamespaceInfo, Error>;
+    async fn create_namespace(
+        tag: Option<Tag>,
+        request: CreateNamespaceRequest,
+    ) -> Result<NamespaceInfo, Error>;
 
     /// Describes one namespace.
     async fn describe_namespace(request: DescribeNamespaceRequest) -> Result<NamespaceInfo, Error>;
@@ -51,10 +77,60 @@ pub trait Data {
     /// refused with [`Error::TooLarge`]: describe single ones then.
     async fn list_namespaces(request: ListNamespacesRequest) -> Result<Vec<NamespaceInfo>, Error>;
 
+    /// Changes what a namespace allows.
+    async fn set_namespace(
+        tag: Option<Tag>,
+        request: SetNamespaceRequest,
+    ) -> Result<NamespaceInfo, Error>;
+
     /// Deletes a namespace and all its keys. The space is reclaimed in the background.
     async fn delete_namespace(
+        tag: Option<Tag>,
         request: DeleteNamespaceRequest,
     ) -> Result<DeleteNamespaceReply, Error>;
+
+    /// Grants a lease. Keys written with it live until it expires or is revoked.
+    async fn grant_lease(tag: Option<Tag>, request: GrantLeaseRequest) -> Result<LeaseInfo, Error>;
+
+    /// Lets a lease live its full time again, from now.
+    async fn keep_alive_lease(
+        tag: Option<Tag>,
+        request: KeepAliveLeaseRequest,
+    ) -> Result<LeaseInfo, Error>;
+
+    /// Ends a lease and the life of its keys at once.
+    async fn revoke_lease(
+        tag: Option<Tag>,
+        request: RevokeLeaseRequest,
+    ) -> Result<RevokeLeaseReply, Error>;
+
+    /// Lists leases by number, a page at a time.
+    async fn list_leases(request: ListLeasesRequest) -> Result<ListLeasesReply, Error>;
+
+    /// Describes one lease and names its keys.
+    async fn describe_lease(request: DescribeLeaseRequest) -> Result<DescribeLeaseReply, Error>;
+
+    /// Opens a session for writes that are carried out once.
+    async fn open_session(request: OpenSessionRequest) -> Result<OpenSessionReply, Error>;
+
+    /// Closes a session.
+    async fn close_session(request: CloseSessionRequest) -> Result<(), Error>;
+
+    /// The revision of the state as it is now: nothing acknowledged before the call is above it.
+    async fn revision() -> Result<Revision, Error>;
+
+    /// Waits for changes of keys, from a place on. Answered by the member asked, whether or not it
+    /// leads. [`Error::Compacted`] if it does not have all changes from that place on any more;
+    /// another member may.
+    async fn watch(request: WatchRequest) -> Result<WatchReply, Error>;
+
+    /// Pins the state as it is now, so that a listing of many pages shows one revision. The leader
+    /// keeps the view, for [`VIEW_IDLE`](crate::types::VIEW_IDLE) after its last use, as long as it
+    /// leads; afterwards reads of it are refused with [`Error::ViewNotFound`].
+    async fn open_view() -> Result<OpenViewReply, Error>;
+
+    /// Lets go of a view.
+    async fn close_view(request: CloseViewRequest) -> Result<(), Error>;
 }
 
 /// The member itself and the cluster it belongs to. Never forwarded: each member speaks of itself.

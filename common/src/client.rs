@@ -7,29 +7,33 @@
 //! is reached through a member that forwards, until it can be.
 //!
 //! **What is sent again.** A request that certainly had no effect is sent again until its deadline.
-//! A read is sent again after a broken connection, too. A write whose answer was cut off is not: it
-//! ends in [`Error::OutcomeUnknown`], because a second attempt could undo what others wrote since.
+//! A read is sent again after a broken connection, too. So is a write: it belongs to a session
+//! of the cluster's state, which answers a second attempt with the first reply and carries it out
+//! once. Only when the time is over, or the session is gone, a write whose answer was cut off ends
+//! in [`Error::OutcomeUnknown`].
 
 mod call;
+mod coordination;
 mod link;
+mod methods;
 mod route;
 mod search;
+mod session;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     error::Error,
-    types::{
-        CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
-        DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
-        DescribeNamespaceRequest, GetReply, GetRequest, ListNamespacesRequest, ListReply,
-        ListRequest, Member, MemberStatus, NamespaceInfo, PutReply, PutRequest,
-    },
+    types::{Member, MemberStatus, Tag},
 };
-use call::{Kind, check_entry, check_keys};
 use route::Router;
+use session::Sessions;
+
+pub use coordination::{Contender, Contest, LEASE_DIGITS};
+pub use watch::{Start, Watch, WatchItem, WatchOptions};
 
 /// How a [`Client`] finds the cluster and how long it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +46,17 @@ pub struct ClientConfig {
     pub connect_timeout: Duration,
     /// For a member that passes requests on. It makes one attempt, for it looks for the leader
     /// itself before the next; and it never asks another member to pass a request on: they could
-    /// send it in circles.
+    /// send it in circles. It opens no sessions: see [`Client::with_tag`].
     pub relay: bool,
+    /// Carry every write out once, however often it is sent. Costs one round trip for each session
+    /// that is opened, and the bytes of the reply that the cluster remembers. Without it a write
+    /// whose answer was cut off is not sent again, and ends in [`Error::OutcomeUnknown`].
+    pub exactly_once: bool,
 }
 
 impl ClientConfig {
-    /// These endpoints, 5 s for a request, 1 s for a connection attempt, as a program wants it.
+    /// These endpoints, 5 s for a request, 1 s for a connection attempt, each write carried out
+    /// once: as a program wants it.
     pub fn new<I>(endpoints: I) -> Self
     where
         I: IntoIterator,
@@ -58,6 +67,7 @@ impl ClientConfig {
             timeout: Duration::from_secs(5),
             connect_timeout: Duration::from_secs(1),
             relay: false,
+            exactly_once: true,
         }
     }
 }
@@ -68,6 +78,16 @@ impl ClientConfig {
 pub struct Client {
     router: Arc<Router>,
     timeout: Duration,
+    writes: Writes,
+}
+
+/// What makes a write that is sent again be carried out once.
+#[derive(Clone)]
+enum Writes {
+    /// The sessions of this client.
+    Sessions(Arc<Sessions>),
+    /// Nothing, or what the caller brings along.
+    Tagged(Option<Tag>),
 }
 
 impl Client {
@@ -91,6 +111,11 @@ impl Client {
     pub fn new(config: ClientConfig) -> Self {
         Self {
             timeout: config.timeout,
+            writes: if config.exactly_once && !config.relay {
+                Writes::Sessions(Arc::new(Sessions::new(config.timeout)))
+            } else {
+                Writes::Tagged(None)
+            },
             router: Arc::new(Router::new(config)),
         }
     }
@@ -99,8 +124,18 @@ impl Client {
     #[must_use]
     pub fn with_timeout(&self, timeout: Duration) -> Self {
         Self {
-            router: Arc::clone(&self.router),
             timeout,
+            ..self.clone()
+        }
+    }
+
+    /// The same connection for a write that belongs to a session of somebody else: for a member
+    /// that passes a request on.
+    #[must_use]
+    pub fn with_tag(&self, tag: Option<Tag>) -> Self {
+        Self {
+            writes: Writes::Tagged(tag),
+            ..self.clone()
         }
     }
 
@@ -112,147 +147,6 @@ impl Client {
     /// The configured endpoints, and the client addresses of all members known.
     pub fn addresses(&self) -> Vec<String> {
         self.router.addresses()
-    }
-
-    /// Stores a value under a key.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::OutcomeUnknown`] if the answer was cut off.
-    pub async fn put(&self, request: PutRequest) -> Result<PutReply, Error> {
-        let (key, value) = (request.key.len(), request.value.len());
-        self.call(Kind::Write, move |link, context| {
-            let request = request.clone();
-            async move {
-                check_entry(link.limits(), key, Some(value))?;
-                Ok(link.data.put(context, request).await)
-            }
-        })
-        .await
-    }
-
-    /// Reads one key.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn get(&self, request: GetRequest) -> Result<GetReply, Error> {
-        let key = request.key.len();
-        self.call(Kind::Read(request.consistency), move |link, context| {
-            let request = request.clone();
-            async move {
-                check_entry(link.limits(), key, None)?;
-                Ok(link.data.get(context, request).await)
-            }
-        })
-        .await
-    }
-
-    /// Deletes the keys named, as one atomic operation.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::OutcomeUnknown`] if the answer was cut off.
-    pub async fn delete(&self, request: DeleteRequest) -> Result<DeleteReply, Error> {
-        check_keys(&request.keys)?;
-        self.call(Kind::Write, move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.delete(context, request).await) }
-        })
-        .await
-    }
-
-    /// Deletes every key that begins with a prefix, as one atomic operation.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::OutcomeUnknown`] if the answer was cut off.
-    pub async fn delete_prefix(&self, request: DeletePrefixRequest) -> Result<DeleteReply, Error> {
-        self.call(Kind::Write, move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.delete_prefix(context, request).await) }
-        })
-        .await
-    }
-
-    /// Lists keys in order, a page at a time.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn list(&self, request: ListRequest) -> Result<ListReply, Error> {
-        self.call(Kind::Read(request.consistency), move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.list(context, request).await) }
-        })
-        .await
-    }
-
-    /// Counts the keys with a prefix.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn count(&self, request: CountRequest) -> Result<CountReply, Error> {
-        self.call(Kind::Read(request.consistency), move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.count(context, request).await) }
-        })
-        .await
-    }
-
-    /// Creates a namespace.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::NamespaceExists`] if there is one of this name.
-    pub async fn create_namespace(
-        &self,
-        request: CreateNamespaceRequest,
-    ) -> Result<NamespaceInfo, Error> {
-        self.call(Kind::Write, move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.create_namespace(context, request).await) }
-        })
-        .await
-    }
-
-    /// Describes one namespace.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::NamespaceNotFound`] if there is none of this name.
-    pub async fn describe_namespace(
-        &self,
-        request: DescribeNamespaceRequest,
-    ) -> Result<NamespaceInfo, Error> {
-        self.call(Kind::Read(request.consistency), move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.describe_namespace(context, request).await) }
-        })
-        .await
-    }
-
-    /// All namespaces, ordered by name.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::TooLarge`] if they do not fit one reply (some 300,000 do).
-    pub async fn list_namespaces(
-        &self,
-        request: ListNamespacesRequest,
-    ) -> Result<Vec<NamespaceInfo>, Error> {
-        self.call(Kind::Read(request.consistency), move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.list_namespaces(context, request).await) }
-        })
-        .await
-    }
-
-    /// Deletes a namespace and all its keys.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::OutcomeUnknown`] if the answer was cut off.
-    pub async fn delete_namespace(
-        &self,
-        request: DeleteNamespaceRequest,
-    ) -> Result<DeleteNamespaceReply, Error> {
-        self.call(Kind::Write, move |link, context| {
-            let request = request.clone();
-            async move { Ok(link.data.delete_namespace(context, request).await) }
-        })
-        .await
     }
 
     /// Asks the member at one address for its state, over a connection of its own. `timeout`

@@ -2,9 +2,10 @@
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::types::Leader;
+use crate::types::{Current, Leader, LeaseId, Revision};
 
 /// Why a request failed. The same type travels on the wire and is returned by the client.
 ///
@@ -68,6 +69,84 @@ pub enum Error {
         /// Its live keys.
         keys: u64,
     },
+    /// A key is not as the request wanted it. Not applied.
+    #[error(
+        "{} in namespace {namespace:?} {}",
+        .key.escape_ascii(), found(.current.as_ref())
+    )]
+    ConditionFailed {
+        /// The namespace.
+        namespace: String,
+        /// The key.
+        key: Bytes,
+        /// What the key is; none if there is no such key.
+        current: Option<Current>,
+    },
+    /// The namespace holds as much as it may. Not applied; deletes still work.
+    #[error("namespace {namespace:?} would hold {wanted} {what}, its quota is {limit} ({setting})")]
+    QuotaExceeded {
+        /// The namespace.
+        namespace: String,
+        /// What is bounded: "keys", "bytes", "bytes in one value".
+        what: String,
+        /// What it would be.
+        wanted: u64,
+        /// The quota.
+        limit: u64,
+        /// The setting of the namespace: "max-keys", "max-bytes", "max-value".
+        setting: String,
+    },
+    /// The value is no decimal number between -2^63 and 2^63-1. Not applied.
+    #[error(
+        "the value of {} in namespace {namespace:?} is not a whole number of 64 bits",
+        .key.escape_ascii()
+    )]
+    NotAnInteger {
+        /// The namespace.
+        namespace: String,
+        /// The key.
+        key: Bytes,
+    },
+    /// The sum does not fit 64 bits. Not applied.
+    #[error("{current} + {by} exceeds what 64 bits hold; the value stays {current}")]
+    IntegerOverflow {
+        /// The value.
+        current: i64,
+        /// What was to be added.
+        by: i64,
+    },
+    /// There is no such lease; it expired, was revoked, or never was. Not applied.
+    #[error("lease {id} does not exist: it expired, was revoked, or was never granted")]
+    LeaseNotFound {
+        /// The number asked for.
+        id: LeaseId,
+    },
+    /// The session is not known any more: it was not used for its time to live. Whether an earlier
+    /// attempt of this write was carried out cannot be known.
+    #[error("session {session} has expired; the write may or may not have been applied before")]
+    SessionExpired {
+        /// The session.
+        session: u64,
+    },
+    /// A tag that its session does not accept: a bug of the client. Not applied by this attempt.
+    #[error("the write's tag is not accepted: {message}")]
+    InvalidTag {
+        /// Why.
+        message: String,
+    },
+    /// The changes from the place asked for are not kept any more. A watcher reads the keys anew and
+    /// goes on from there.
+    #[error("changes before revision {oldest} are not kept any more")]
+    Compacted {
+        /// The oldest revision from which changes are kept.
+        oldest: Revision,
+    },
+    /// The view was closed, was idle for too long, or its member does not lead any more.
+    #[error(
+        "the view of the listing is gone: it was idle for too long, or the leader changed; begin \
+         the listing again"
+    )]
+    ViewNotFound,
     /// A size limit of the server was exceeded. Not applied.
     #[error("{what} of {size} bytes exceeds the limit of {limit} bytes ({setting})")]
     TooLarge {
@@ -128,6 +207,24 @@ pub enum ErrorCode {
     NamespaceExists,
     /// [`Error::NamespaceNotEmpty`]
     NamespaceNotEmpty,
+    /// [`Error::ConditionFailed`]
+    ConditionFailed,
+    /// [`Error::QuotaExceeded`]
+    QuotaExceeded,
+    /// [`Error::NotAnInteger`]
+    NotAnInteger,
+    /// [`Error::IntegerOverflow`]
+    IntegerOverflow,
+    /// [`Error::LeaseNotFound`]
+    LeaseNotFound,
+    /// [`Error::SessionExpired`]
+    SessionExpired,
+    /// [`Error::InvalidTag`]
+    InvalidTag,
+    /// [`Error::Compacted`]
+    Compacted,
+    /// [`Error::ViewNotFound`]
+    ViewNotFound,
     /// [`Error::TooLarge`]
     TooLarge,
     /// [`Error::Invalid`]
@@ -153,6 +250,15 @@ impl ErrorCode {
             Self::NamespaceNotFound => "namespace_not_found",
             Self::NamespaceExists => "namespace_exists",
             Self::NamespaceNotEmpty => "namespace_not_empty",
+            Self::ConditionFailed => "condition_failed",
+            Self::QuotaExceeded => "quota_exceeded",
+            Self::NotAnInteger => "not_an_integer",
+            Self::IntegerOverflow => "integer_overflow",
+            Self::LeaseNotFound => "lease_not_found",
+            Self::SessionExpired => "session_expired",
+            Self::InvalidTag => "invalid_tag",
+            Self::Compacted => "compacted",
+            Self::ViewNotFound => "view_not_found",
             Self::TooLarge => "too_large",
             Self::Invalid => "invalid",
             Self::Incompatible => "incompatible",
@@ -181,12 +287,35 @@ impl Error {
             Self::NamespaceNotFound { .. } => ErrorCode::NamespaceNotFound,
             Self::NamespaceExists { .. } => ErrorCode::NamespaceExists,
             Self::NamespaceNotEmpty { .. } => ErrorCode::NamespaceNotEmpty,
+            Self::ConditionFailed { .. } => ErrorCode::ConditionFailed,
+            Self::QuotaExceeded { .. } => ErrorCode::QuotaExceeded,
+            Self::NotAnInteger { .. } => ErrorCode::NotAnInteger,
+            Self::IntegerOverflow { .. } => ErrorCode::IntegerOverflow,
+            Self::LeaseNotFound { .. } => ErrorCode::LeaseNotFound,
+            Self::SessionExpired { .. } => ErrorCode::SessionExpired,
+            Self::InvalidTag { .. } => ErrorCode::InvalidTag,
+            Self::Compacted { .. } => ErrorCode::Compacted,
+            Self::ViewNotFound => ErrorCode::ViewNotFound,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Invalid { .. } => ErrorCode::Invalid,
             Self::Incompatible { .. } => ErrorCode::Incompatible,
             Self::Unreachable { .. } => ErrorCode::Unreachable,
             Self::Internal { .. } => ErrorCode::Internal,
         }
+    }
+
+    /// Whether it is no answer of the state machine, which a session remembers, and no reason to try
+    /// again: it says nothing of earlier attempts of the same write.
+    pub(crate) fn is_about_the_attempt(&self) -> bool {
+        matches!(
+            self,
+            Self::SessionExpired { .. }
+                | Self::InvalidTag { .. }
+                | Self::TooLarge { .. }
+                | Self::Invalid { .. }
+                | Self::Incompatible { .. }
+                | Self::Internal { .. }
+        )
     }
 
     /// Whether the request certainly had no effect and may succeed if it is sent again as it is.
@@ -207,5 +336,14 @@ fn leader_suffix(leader: Option<&Leader>) -> String {
     match leader {
         Some(leader) => format!("; {} at {} is", leader.name, leader.address),
         None => String::new(),
+    }
+}
+
+fn found(current: Option<&Current>) -> String {
+    match current {
+        Some(Current { version, revision }) => {
+            format!("has version {version} (revision {revision})")
+        }
+        None => "does not exist".to_owned(),
     }
 }

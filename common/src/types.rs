@@ -2,10 +2,29 @@
 //!
 //! Keys and values are bytes. Sizes are in bytes, revisions are Raft log indexes.
 
+mod lease;
+mod session;
+mod txn;
+mod watch;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+
+pub use lease::{
+    DescribeLeaseReply, DescribeLeaseRequest, GrantLeaseRequest, KeepAliveLeaseRequest, LeaseId,
+    LeaseInfo, ListLeasesReply, ListLeasesRequest, MAX_TTL, MIN_LEASE_TTL, RevokeLeaseReply,
+    RevokeLeaseRequest,
+};
+pub use session::{
+    CloseSessionRequest, MAX_SESSION_TTL, MIN_SESSION_TTL, OpenSessionReply, OpenSessionRequest,
+    SESSION_WINDOW, Tag,
+};
+pub use txn::{Comparison, Operation, Operator, Target, TxnReply, TxnRequest, TxnResult};
+pub use watch::{
+    Cursor, Event, EventKind, MAX_WATCH_WAIT, PreviousValue, WatchReply, WatchRequest, WatchTarget,
+};
 
 /// The identity of a member inside its cluster; never reused.
 pub type NodeId = u64;
@@ -49,6 +68,46 @@ pub struct Entry {
     pub revision: Revision,
     /// How often it was written since it was created; 1 for a new key.
     pub version: u64,
+    /// How long it will live on, for a key that expires by itself or with its lease.
+    pub ttl: Option<Duration>,
+    /// The lease it lives with.
+    pub lease: Option<LeaseId>,
+}
+
+/// What must hold of a key for a write to happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Condition {
+    /// There is no such key.
+    Absent,
+    /// Its version is this. A key that was deleted and created again begins anew at 1.
+    Version(u64),
+    /// It was last written by this revision. No two states of a key share one.
+    Revision(Revision),
+}
+
+/// How long a key lives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Lifetime {
+    /// As the namespace has it: its default time to live, else for ever.
+    #[default]
+    Default,
+    /// As it was; [`Lifetime::Default`] for a key that is created.
+    Keep,
+    /// For ever, whatever the namespace's default.
+    Forever,
+    /// This long from now, counted by the cluster's clock; at most [`MAX_TTL`].
+    Ttl(Duration),
+    /// As long as a lease.
+    Lease(LeaseId),
+}
+
+/// The state of a key that did not meet a [`Condition`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Current {
+    /// Its version.
+    pub version: u64,
+    /// The revision that last wrote it.
+    pub revision: Revision,
 }
 
 /// See [`Data::put`](crate::api::Data::put).
@@ -60,10 +119,16 @@ pub struct PutRequest {
     pub key: Bytes,
     /// At most the server's `--max-value-bytes`.
     pub value: Bytes,
+    /// Write only if this holds; else [`Error::ConditionFailed`](crate::Error::ConditionFailed).
+    pub condition: Option<Condition>,
+    /// How long the key lives.
+    pub lifetime: Lifetime,
+    /// Return what was there before.
+    pub previous: bool,
 }
 
 impl PutRequest {
-    /// A request to store `value` under `key`.
+    /// A request to store `value` under `key`, whatever is there.
     pub fn new(
         namespace: impl Into<String>,
         key: impl Into<Bytes>,
@@ -73,6 +138,9 @@ impl PutRequest {
             namespace: namespace.into(),
             key: key.into(),
             value: value.into(),
+            condition: None,
+            lifetime: Lifetime::Default,
+            previous: false,
         }
     }
 }
@@ -84,6 +152,8 @@ pub struct PutReply {
     pub revision: Revision,
     /// The version of the key after it; 1 when it created the key.
     pub version: u64,
+    /// What was there before, if it was asked for and there was something.
+    pub previous: Option<Entry>,
 }
 
 /// See [`Data::get`](crate::api::Data::get).
@@ -128,6 +198,68 @@ pub struct DeleteRequest {
     pub namespace: String,
     /// The keys to delete, as one atomic operation; at most [`MAX_DELETE_BYTES`] together.
     pub keys: Vec<Bytes>,
+    /// Delete only if this holds of every key named; else
+    /// [`Error::ConditionFailed`](crate::Error::ConditionFailed).
+    pub condition: Option<Condition>,
+    /// Return what was there before; at most 8 MiB.
+    pub previous: bool,
+}
+
+impl DeleteRequest {
+    /// A request to delete `keys`, whatever they hold.
+    pub fn new(namespace: impl Into<String>, keys: Vec<Bytes>) -> Self {
+        Self {
+            namespace: namespace.into(),
+            keys,
+            condition: None,
+            previous: false,
+        }
+    }
+}
+
+/// See [`Data::touch`](crate::api::Data::touch).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TouchRequest {
+    /// The namespace.
+    pub namespace: String,
+    /// The key.
+    pub key: Bytes,
+    /// How long it lives from now on. [`Lifetime::Keep`] changes nothing.
+    pub lifetime: Lifetime,
+}
+
+/// The answer to a touch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TouchReply {
+    /// The revision of the request; the revision and version of the key stay as they are.
+    pub revision: Revision,
+    /// Whether there is such a key.
+    pub found: bool,
+}
+
+/// See [`Data::increment`](crate::api::Data::increment).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncrementRequest {
+    /// The namespace; created if the server allows it and it does not exist.
+    pub namespace: String,
+    /// The key. Its value is a decimal number between -2^63 and 2^63-1; one that does not exist
+    /// counts as 0.
+    pub key: Bytes,
+    /// What to add.
+    pub by: i64,
+    /// How long the key lives. [`Lifetime::Keep`] leaves the life of an existing counter alone.
+    pub lifetime: Lifetime,
+}
+
+/// The answer to an increment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncrementReply {
+    /// The revision of this write.
+    pub revision: Revision,
+    /// The version of the key after it.
+    pub version: u64,
+    /// The value after it.
+    pub value: i64,
 }
 
 /// See [`Data::delete_prefix`](crate::api::Data::delete_prefix).
@@ -146,6 +278,8 @@ pub struct DeleteReply {
     pub deleted: u64,
     /// The revision of the deletion.
     pub revision: Revision,
+    /// What was there before, if it was asked for.
+    pub previous: Vec<Entry>,
 }
 
 /// See [`Data::list`](crate::api::Data::list).
@@ -169,6 +303,30 @@ pub struct ListRequest {
     pub keys_only: bool,
     /// What may be returned.
     pub consistency: Consistency,
+    /// Read from a view, so that all pages show one revision. It overrides `consistency`.
+    pub view: Option<ViewId>,
+}
+
+/// The number of a [view](crate::api::Data::open_view).
+pub type ViewId = u64;
+
+/// How long a view is kept without being read.
+pub const VIEW_IDLE: Duration = Duration::from_secs(60);
+
+/// See [`Data::open_view`](crate::api::Data::open_view).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenViewReply {
+    /// Pass as [`ListRequest::view`].
+    pub view: ViewId,
+    /// The revision that it shows.
+    pub revision: Revision,
+}
+
+/// See [`Data::close_view`](crate::api::Data::close_view).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CloseViewRequest {
+    /// The view. One that is not known is closed already.
+    pub view: ViewId,
 }
 
 /// A page of a listing.
@@ -202,11 +360,54 @@ pub struct CountReply {
     pub revision: Revision,
 }
 
+/// What a namespace allows, and what its keys get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamespaceSettings {
+    /// The most keys it holds; none for no bound.
+    pub max_keys: Option<u64>,
+    /// The most bytes of keys and values it holds; none for no bound.
+    pub max_bytes: Option<u64>,
+    /// The longest value, in bytes, where the server's `--max-value-bytes` allows more.
+    pub max_value_bytes: Option<u64>,
+    /// How long a key lives that is written without a lifetime; none for ever.
+    pub default_ttl: Option<Duration>,
+}
+
+/// A change to one setting.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Change<T> {
+    /// As it is.
+    #[default]
+    Keep,
+    /// No bound.
+    Clear,
+    /// This.
+    Set(T),
+}
+
 /// See [`Data::create_namespace`](crate::api::Data::create_namespace).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CreateNamespaceRequest {
     /// The name: 1 to 64 of `A-Z a-z 0-9 . _ -`, beginning with a letter or digit.
     pub name: String,
+    /// What it allows.
+    pub settings: NamespaceSettings,
+}
+
+/// See [`Data::set_namespace`](crate::api::Data::set_namespace). What is there already stays,
+/// also beyond a new bound.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetNamespaceRequest {
+    /// The name.
+    pub name: String,
+    /// See [`NamespaceSettings::max_keys`].
+    pub max_keys: Change<u64>,
+    /// See [`NamespaceSettings::max_bytes`].
+    pub max_bytes: Change<u64>,
+    /// See [`NamespaceSettings::max_value_bytes`].
+    pub max_value_bytes: Change<u64>,
+    /// See [`NamespaceSettings::default_ttl`]. Applies to what is written from now on.
+    pub default_ttl: Change<Duration>,
 }
 
 /// See [`Data::describe_namespace`](crate::api::Data::describe_namespace).
@@ -256,6 +457,8 @@ pub struct NamespaceInfo {
     pub keys: u64,
     /// The bytes of its live keys and values; exact.
     pub bytes: u64,
+    /// What it allows.
+    pub settings: NamespaceSettings,
 }
 
 /// Where the leader is.
@@ -362,6 +565,8 @@ pub struct MemberStatus {
     pub since_quorum: Option<Duration>,
     /// What an operator should look at, in words; empty when all is well.
     pub alarms: Vec<String>,
+    /// What is well but may not stay so, in words: namespaces that used over 80 % of a quota.
+    pub notices: Vec<String>,
     /// The members it knows, ordered by id.
     pub members: Vec<Member>,
 }

@@ -8,11 +8,11 @@ use std::{
 use bytes::Bytes;
 use tarpc::{client::RpcError, context};
 
-use super::{Client, link::Link};
+use super::{Client, Writes, link::Link};
 use crate::{
     error::Error,
     transport::{Limits, OversizedMessage, context_until},
-    types::{Consistency, MAX_DELETE_BYTES, MAX_KEY_BYTES},
+    types::{Consistency, MAX_DELETE_BYTES, MAX_KEY_BYTES, OpenSessionRequest, Tag},
 };
 
 /// The first pause before a request is sent again; doubled each time up to [`MAX_BACKOFF`].
@@ -21,14 +21,80 @@ const MIN_BACKOFF: Duration = Duration::from_millis(2);
 /// The longest pause before a request is sent again.
 const MAX_BACKOFF: Duration = Duration::from_millis(100);
 
+/// The shortest time for an attempt after which another member is asked, if a second attempt is
+/// harmless: a member that hangs must not use up all the time there is.
+const MIN_ATTEMPT: Duration = Duration::from_secs(1);
+
 /// Whether a request changes anything, and what it may read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
+    /// A second attempt would be a second write.
     Write,
+    /// A write with a tag: however often it is sent, it is carried out once.
+    Once,
+    /// A write that means the same when it is carried out twice.
+    Idempotent,
     Read(Consistency),
 }
 
+impl Kind {
+    /// Whether it may be sent again when nobody knows what became of it.
+    fn is_repeatable(self) -> bool {
+        self != Self::Write
+    }
+}
+
 impl Client {
+    /// Runs a write as one of a session; see [`session`](super::session).
+    pub(super) async fn write<T, F, Fut>(&self, attempt: F) -> Result<T, Error>
+    where
+        F: Fn(Link, context::Context, Option<Tag>) -> Fut,
+        Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
+    {
+        let sessions = match &self.writes {
+            Writes::Sessions(sessions) => sessions,
+            Writes::Tagged(tag) => {
+                let tag = *tag;
+                let kind = match tag {
+                    Some(_) if !self.router.config.relay => Kind::Once,
+                    _ => Kind::Write,
+                };
+                return self
+                    .call(kind, |link, context| attempt(link, context, tag))
+                    .await;
+            }
+        };
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let opening = sessions.ticket(|ttl| async move {
+                let left = self.with_timeout(deadline.saturating_duration_since(Instant::now()));
+                match left.open_session(OpenSessionRequest { ttl }).await {
+                    Ok(opened) => Ok(opened.session),
+                    // The write itself was not sent.
+                    Err(Error::OutcomeUnknown { reason }) => Err(Error::NoLeader { reason }),
+                    Err(error) => Err(error),
+                }
+            });
+            let Ok(ticket) = tokio::time::timeout_at(deadline.into(), opening).await else {
+                return Err(not_sent(None, self.timeout));
+            };
+            let ticket = ticket?;
+            let tag = ticket.tag;
+            let answer = self
+                .call_until(deadline, Kind::Once, |link, context| {
+                    attempt(link, context, Some(tag))
+                })
+                .await;
+            match answer {
+                // Said to the first attempt: nothing of it was carried out.
+                Err(Error::SessionExpired { session }) if Instant::now() < deadline => {
+                    sessions.discard(session);
+                }
+                answer => return answer,
+            }
+        }
+    }
+
     /// Runs one request until it has an answer, or an error that a further attempt cannot mend, or
     /// the time is over.
     pub(super) async fn call<T, F, Fut>(&self, kind: Kind, attempt: F) -> Result<T, Error>
@@ -36,11 +102,26 @@ impl Client {
         F: Fn(Link, context::Context) -> Fut,
         Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
     {
+        self.call_until(Instant::now() + self.timeout, kind, attempt)
+            .await
+    }
+
+    async fn call_until<T, F, Fut>(
+        &self,
+        deadline: Instant,
+        kind: Kind,
+        attempt: F,
+    ) -> Result<T, Error>
+    where
+        F: Fn(Link, context::Context) -> Fut,
+        Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
+    {
         let timeout = self.timeout;
-        let deadline = Instant::now() + timeout;
         let stale = matches!(kind, Kind::Read(Consistency::Stale));
         let mut backoff = MIN_BACKOFF;
         let mut last = None;
+        // Why an attempt of a write may have been carried out, if one may.
+        let mut doubt = None;
         loop {
             let routed = match self.router.current(stale) {
                 Some(link) => Ok(link),
@@ -48,17 +129,20 @@ impl Client {
                     let searching = self.router.link(stale);
                     match tokio::time::timeout_at(deadline.into(), searching).await {
                         Ok(routed) => routed,
-                        Err(_) => return Err(not_sent(last, timeout)),
+                        Err(_) => return Err(doubt.unwrap_or_else(|| not_sent(last, timeout))),
                     }
                 }
             };
             let error = match routed {
                 Err(error) => error,
                 // What is sent without time for an answer would end as "outcome unknown".
-                Ok(_) if Instant::now() >= deadline => return Err(not_sent(last, timeout)),
+                Ok(_) if Instant::now() >= deadline => {
+                    return Err(doubt.unwrap_or_else(|| not_sent(last, timeout)));
+                }
                 Ok(link) => {
                     let answers = link.answers();
-                    match attempt(link.clone(), context_until(deadline)).await? {
+                    let until = self.attempt_until(kind, deadline);
+                    match attempt(link.clone(), context_until(until)).await? {
                         Ok(answer) => {
                             link.answered();
                             match answer {
@@ -86,8 +170,20 @@ impl Client {
                     }
                 }
             };
-            if !error.is_retryable() || matches!(error, Error::DeadlineExceeded { .. }) {
-                return Err(error);
+            match &error {
+                Error::OutcomeUnknown { .. } if kind.is_repeatable() => {
+                    doubt = Some(error.clone());
+                }
+                // About this attempt: to the first one the session would have given its answer.
+                error if doubt.is_some() && error.is_about_the_attempt() => {
+                    let reason = format!("an attempt was cut off, then: {error}");
+                    return Err(Error::OutcomeUnknown { reason });
+                }
+                Error::DeadlineExceeded { .. } if matches!(kind, Kind::Write | Kind::Read(_)) => {
+                    return Err(error);
+                }
+                error if !error.is_retryable() => return Err(error.clone()),
+                _ => {}
             }
             if self.router.config.relay {
                 return Err(in_the_end(error, timeout));
@@ -101,11 +197,21 @@ impl Client {
                 _ => backoff,
             };
             if Instant::now() + pause >= deadline {
-                return Err(in_the_end(error, timeout));
+                return Err(doubt.unwrap_or_else(|| in_the_end(error, timeout)));
             }
             tokio::time::sleep(pause).await;
             backoff = (backoff * 2).min(MAX_BACKOFF);
             last = Some(error);
+        }
+    }
+
+    /// When an attempt is given up for another one.
+    fn attempt_until(&self, kind: Kind, deadline: Instant) -> Instant {
+        match kind {
+            Kind::Once | Kind::Idempotent if !self.router.config.relay => {
+                deadline.min(Instant::now() + (self.timeout / 3).max(MIN_ATTEMPT))
+            }
+            _ => deadline,
         }
     }
 
@@ -115,6 +221,10 @@ impl Client {
             Error::NotLeader { leader } => self.router.follow(link, leader.as_ref()),
             // It says so until it is gone; the others know who takes over.
             Error::ShuttingDown => self.router.forget(link, false),
+            // It is cut off from the others, who may have elected another leader: asked last.
+            Error::NoLeader { .. } | Error::OutcomeUnknown { .. } if !self.router.config.relay => {
+                self.router.forget(link, true);
+            }
             _ => {}
         }
     }
@@ -140,15 +250,15 @@ fn in_the_end(last: Error, timeout: Duration) -> Error {
 /// What a request that got no answer from its connection means to the caller.
 fn interrupted(kind: Kind, error: &RpcError, timeout: Duration) -> Error {
     match (kind, error) {
-        (Kind::Write, RpcError::DeadlineExceeded) => Error::OutcomeUnknown {
-            reason: format!("no answer within {timeout:?}"),
-        },
-        (Kind::Write, error) => Error::OutcomeUnknown {
-            reason: format!("the connection to the member broke ({error})"),
-        },
         (Kind::Read(_), RpcError::DeadlineExceeded) => Error::DeadlineExceeded { timeout },
         (Kind::Read(_), error) => Error::Unreachable {
             reason: error.to_string(),
+        },
+        (_, RpcError::DeadlineExceeded) => Error::OutcomeUnknown {
+            reason: format!("no answer within {timeout:?}"),
+        },
+        (_, error) => Error::OutcomeUnknown {
+            reason: format!("the connection to the member broke ({error})"),
         },
     }
 }
@@ -169,10 +279,16 @@ fn unsendable(error: &(dyn std::error::Error + 'static)) -> Error {
 }
 
 /// Refuses what the server would refuse, before it is sent.
-pub(super) fn check_entry(limits: &Limits, key: usize, value: Option<usize>) -> Result<(), Error> {
-    if key > MAX_KEY_BYTES {
-        return Err(too_large("key", key, MAX_KEY_BYTES, "fixed"));
+pub(super) fn check_key(key: &[u8]) -> Result<(), Error> {
+    if key.len() > MAX_KEY_BYTES {
+        return Err(too_large("key", key.len(), MAX_KEY_BYTES, "fixed"));
     }
+    Ok(())
+}
+
+/// Likewise for a key and its value.
+pub(super) fn check_entry(limits: &Limits, key: &[u8], value: Option<usize>) -> Result<(), Error> {
+    check_key(key)?;
     let limit = usize::try_from(limits.max_value_bytes).unwrap_or(usize::MAX);
     match value {
         Some(size) if size > limit => Err(too_large("value", size, limit, "--max-value-bytes")),
@@ -184,9 +300,7 @@ pub(super) fn check_entry(limits: &Limits, key: usize, value: Option<usize>) -> 
 pub(super) fn check_keys(keys: &[Bytes]) -> Result<(), Error> {
     let mut bytes = 0;
     for key in keys {
-        if key.len() > MAX_KEY_BYTES {
-            return Err(too_large("key", key.len(), MAX_KEY_BYTES, "fixed"));
-        }
+        check_key(key)?;
         bytes += key.len();
     }
     if bytes > MAX_DELETE_BYTES {

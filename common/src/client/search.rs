@@ -228,6 +228,18 @@ impl Router {
         link.leads()
     }
 
+    /// A connection of its own to whichever member listens at an address, for what any member
+    /// answers.
+    pub(super) async fn dial_member(&self, address: &str) -> Result<Link, Error> {
+        let (link, welcome) = self.dial(address, false).await?;
+        let mut state = self.state();
+        state.reached = true;
+        if !welcome.members.is_empty() {
+            state.members = welcome.members;
+        }
+        Ok(link)
+    }
+
     async fn dial(&self, address: &str, follow_leader: bool) -> Result<(Link, Welcome), Error> {
         Link::open(address, follow_leader, self.config.connect_timeout).await
     }

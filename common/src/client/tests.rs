@@ -1,5 +1,7 @@
 //! The client against members that are played: real sockets, chosen misbehaviour.
 
+mod exactly_once;
+
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
@@ -16,7 +18,7 @@ use crate::{
         Connection, Hello, HelloReply, Limits, MAX_HANDSHAKE_BYTES, PROTOCOL_VERSION, Welcome,
         framed, reframe,
     },
-    types::Leader,
+    types::{DeleteRequest, Leader, OpenSessionReply, PutReply, PutRequest, Tag},
 };
 
 /// Long enough for anything that happens at all.
@@ -40,6 +42,8 @@ enum Answer {
     /// All but those for the key "void".
     Done,
     Error(Error),
+    /// Hangs up without a word, after it has read the request.
+    HangUp,
 }
 
 struct Script {
@@ -47,6 +51,8 @@ struct Script {
     answer: Answer,
     hellos: Vec<Hello>,
     requests: usize,
+    /// What the puts carried.
+    tags: Vec<Option<Tag>>,
 }
 
 /// A member that does as its script says.
@@ -68,6 +74,7 @@ impl Played {
             answer,
             hellos: Vec::new(),
             requests: 0,
+            tags: Vec::new(),
         }));
         let (me, playing) = (leader.clone(), Arc::clone(&script));
         tokio::spawn(async move {
@@ -90,6 +97,10 @@ impl Played {
 
     fn requests(&self) -> usize {
         self.script.lock().unwrap().requests
+    }
+
+    fn tags(&self) -> Vec<Option<Tag>> {
+        self.script.lock().unwrap().tags.clone()
     }
 
     /// Whether a connection asked it to forward.
@@ -140,12 +151,23 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
         let ClientMessage::Request(request) = message else {
             continue;
         };
-        let DataRequest::Put { request: put } = request.message else {
-            panic!("only puts are sent");
+        let (tag, put) = match request.message {
+            DataRequest::Put { tag, request } => (tag, request),
+            DataRequest::OpenSession { .. } => {
+                let session = me.id * 100;
+                let response = Response {
+                    request_id: request.id,
+                    message: Ok(DataResponse::OpenSession(Ok(OpenSessionReply { session }))),
+                };
+                let _ = connection.send(response).await;
+                continue;
+            }
+            _ => panic!("only puts are sent"),
         };
         let answer = {
             let mut script = script.lock().unwrap();
             script.requests += 1;
+            script.tags.push(tag);
             script.answer.clone()
         };
         let reply = match answer {
@@ -154,8 +176,10 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
             Answer::Done => Ok(PutReply {
                 revision: me.id,
                 version: 1,
+                previous: None,
             }),
             Answer::Error(error) => Err(error),
+            Answer::HangUp => return,
         };
         let response = Response {
             request_id: request.id,
@@ -172,6 +196,7 @@ fn config<'a>(members: impl IntoIterator<Item = &'a Played>) -> ClientConfig {
         .collect();
     let mut config = ClientConfig::new(addresses);
     config.timeout = PATIENCE;
+    config.exactly_once = false;
     config
 }
 
@@ -380,10 +405,7 @@ async fn a_request_too_large_for_a_frame_is_refused_and_costs_nothing_else() {
     assert_eq!(setting, "--max-value-bytes");
     assert!((6_000..6_100).contains(&size), "{size}");
     let keys = vec![vec![0; 4096].into(); 257];
-    let request = DeleteRequest {
-        namespace: "default".to_owned(),
-        keys,
-    };
+    let request = DeleteRequest::new("default", keys);
     let refused = client.delete(request).await;
     assert!(
         matches!(&refused, Err(Error::TooLarge { what, .. }) if what == "list of keys"),

@@ -17,6 +17,7 @@ fn put(timeout: Duration) -> ClientMessage<DataRequest> {
         context,
         id: 7,
         message: DataRequest::Put {
+            tag: None,
             request: PutRequest::new("default", "k", "v"),
         },
     })
@@ -37,7 +38,7 @@ fn a_request_survives_the_wire_in_any_fragmentation() {
             panic!("not a request");
         };
         assert_eq!(request.id, 7);
-        let DataRequest::Put { request } = request.message else {
+        let DataRequest::Put { request, .. } = request.message else {
             panic!("not a put");
         };
         assert_eq!(request, PutRequest::new("default", "k", "v"));
@@ -53,6 +54,7 @@ fn an_absurd_deadline_is_clamped() {
             id: 1,
             timeout_ms: u64::MAX,
             message: DataRequest::Put {
+                tag: None,
                 request: PutRequest::new("default", "k", "v"),
             },
         },
