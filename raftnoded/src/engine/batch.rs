@@ -48,6 +48,8 @@ impl IntoIterator for Writes {
 pub struct Batch<'a> {
     base: &'a dyn Reader,
     writes: Writes,
+    /// What stood in `writes` where it was changed since the savepoint, oldest first.
+    undo: Option<Vec<(Slice, Option<Option<Slice>>)>>,
 }
 
 impl<'a> Batch<'a> {
@@ -56,17 +58,50 @@ impl<'a> Batch<'a> {
         Self {
             base,
             writes: Writes::default(),
+            undo: None,
         }
     }
 
     /// Puts `value` under `key`.
     pub fn put(&mut self, key: impl Into<Slice>, value: impl Into<Slice>) {
-        self.writes.set(key, Some(value.into()));
+        self.set(key.into(), Some(value.into()));
     }
 
     /// Deletes `key`, whether or not it exists.
     pub fn delete(&mut self, key: impl Into<Slice>) {
-        self.writes.set(key, None);
+        self.set(key.into(), None);
+    }
+
+    fn set(&mut self, key: Slice, value: Option<Slice>) {
+        match &mut self.undo {
+            None => {
+                self.writes.0.insert(key, value);
+            }
+            Some(undo) => {
+                let before = self.writes.0.insert(key.clone(), value);
+                undo.push((key, before));
+            }
+        }
+    }
+
+    /// From here on, writes can be taken back together. There is one savepoint at a time.
+    pub fn set_savepoint(&mut self) {
+        self.undo = Some(Vec::new());
+    }
+
+    /// Takes back everything since the savepoint, which is gone then.
+    pub fn roll_back(&mut self) {
+        for (key, before) in self.undo.take().into_iter().flatten().rev() {
+            match before {
+                Some(value) => self.writes.0.insert(key, value),
+                None => self.writes.0.remove(&key),
+            };
+        }
+    }
+
+    /// Keeps everything since the savepoint, which is gone then.
+    pub fn release_savepoint(&mut self) {
+        self.undo = None;
     }
 
     /// The writes collected so far.

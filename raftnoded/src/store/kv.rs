@@ -1,19 +1,20 @@
-//! Entries of a namespace: put, delete, get, list, count.
+//! Reads of the entries of a namespace: get, list, count.
 
 use std::ops::Bound;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use super::keys::{self, Key, NamespaceId};
-use super::record::{self, EntryHead, NamespaceRecord};
-use super::{Outcome, ReadError, Rejection, namespace, scan};
-use crate::engine::{Batch, EngineError, Reader, Slice};
+use super::record::{self, EntryHead, Life};
+use super::{ReadError, clock, expiry, namespace, scan};
+use crate::engine::{EngineError, Reader, Slice};
 
 /// The form of page tokens; see [`Page::next`].
 const TOKEN_FORM: u8 = 1;
 
 /// A value and its history.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// The value; empty in a listing of keys only.
     pub value: Bytes,
@@ -23,6 +24,10 @@ pub struct Entry {
     pub mod_revision: u64,
     /// How many puts there were since the creation, that one included.
     pub version: u64,
+    /// The time of the clock at which it ends, in milliseconds; none if it lives for ever.
+    pub ends: Option<u64>,
+    /// The lease it lives with.
+    pub lease: Option<u64>,
 }
 
 /// What to list of a namespace. Every bound that is set must hold.
@@ -77,10 +82,32 @@ pub struct Page {
 /// # Errors
 /// [`ReadError::NamespaceNotFound`] if the namespace does not exist.
 pub fn get(reader: &dyn Reader, namespace: &str, key: &[u8]) -> Result<Option<Entry>, ReadError> {
+    let Some(entry) = find(reader, namespace, key)? else {
+        return Ok(None);
+    };
+    // Most keys live for ever: they need no look at the clock.
+    match entry.ends {
+        Some(end) if end <= clock(reader)? => Ok(None),
+        _ => Ok(Some(entry)),
+    }
+}
+
+/// Like [`get`], at a time of the clock that the state does not have yet.
+pub(super) fn get_at(
+    reader: &dyn Reader,
+    namespace: &str,
+    key: &[u8],
+    clock: u64,
+) -> Result<Option<Entry>, ReadError> {
+    let entry = find(reader, namespace, key)?;
+    Ok(entry.filter(|entry| entry.ends.is_none_or(|end| clock < end)))
+}
+
+fn find(reader: &dyn Reader, namespace: &str, key: &[u8]) -> Result<Option<Entry>, ReadError> {
     let id = namespace::require(reader, namespace)?.id;
     let key = Key::Entry(id, key);
     match reader.get(&key.encode())? {
-        Some(stored) => Ok(Some(entry(key, stored, false)?)),
+        Some(stored) => Ok(Some(entry(reader, key, stored, false)?)),
         None => Ok(None),
     }
 }
@@ -92,6 +119,7 @@ pub fn get(reader: &dyn Reader, namespace: &str, key: &[u8]) -> Result<Option<En
 /// if the token was not made by a listing in the same direction.
 pub fn list(reader: &dyn Reader, namespace: &str, request: &List<'_>) -> Result<Page, ReadError> {
     let id = namespace::require(reader, namespace)?.id;
+    let clock = clock(reader)?;
     let mut entries: Vec<(Bytes, Entry)> = Vec::new();
     let mut bytes = 0usize;
     for found in scan(reader, range(id, request)?, request.reverse) {
@@ -100,7 +128,10 @@ pub fn list(reader: &dyn Reader, namespace: &str, request: &List<'_>) -> Result<
         let Key::Entry(_, key) = name else {
             return Err(record::corrupt(name, "it stands among the entries").into());
         };
-        let entry = entry(name, stored, request.keys_only)?;
+        let entry = entry(reader, name, stored, request.keys_only)?;
+        if entry.ends.is_some_and(|end| end <= clock) {
+            continue;
+        }
         bytes = bytes.saturating_add(key.len() + entry.value.len());
         let full = entries.len() >= request.limit.max(1)
             || (bytes > request.max_bytes && !entries.is_empty());
@@ -122,156 +153,40 @@ pub fn list(reader: &dyn Reader, namespace: &str, request: &List<'_>) -> Result<
 /// # Errors
 /// [`ReadError::NamespaceNotFound`] if the namespace does not exist.
 pub fn count(reader: &dyn Reader, namespace: &str, prefix: &[u8]) -> Result<u64, ReadError> {
-    let record = namespace::require(reader, namespace)?;
     if prefix.is_empty() {
-        return Ok(record.keys);
+        return Ok(namespace::describe(reader, namespace)?.keys);
     }
+    let id = namespace::require(reader, namespace)?.id;
+    let clock = clock(reader)?;
     let mut count = 0;
-    for found in scan(reader, keys::entries(record.id, prefix), false) {
-        found?;
-        count += 1;
+    for found in scan(reader, keys::entries(id, prefix), false) {
+        let (place, stored) = found?;
+        let (head, _) = record::decode_entry(Key::decode(&place)?, &stored)?;
+        count += u64::from(expiry::shows(reader, head.life, clock)?);
     }
     Ok(count)
 }
 
-pub(super) fn put(
-    batch: &mut Batch<'_>,
-    index: u64,
-    name: String,
-    key: &[u8],
-    value: &[u8],
-    create_namespace: bool,
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    let existing = namespace::find(batch, &name)?;
-    let namespace_created = existing.is_none();
-    let mut space = match existing {
-        Some(space) => space,
-        None if create_namespace => match namespace::found(batch, index, &name)? {
-            Ok(space) => space,
-            Err(rejection) => return Ok(Err(rejection)),
-        },
-        None => return Ok(Err(Rejection::NamespaceNotFound { name })),
-    };
-    let name_of_entry = Key::Entry(space.id, key);
-    let place = name_of_entry.encode();
-    let head = match batch.get(&place)? {
-        Some(stored) => {
-            let (old, old_value) = record::decode_entry(name_of_entry, &stored)?;
-            discount(&mut space, key, old_value)?;
-            EntryHead {
-                create_revision: old.create_revision,
-                mod_revision: index,
-                version: old.version + 1,
-            }
-        }
-        None => EntryHead {
-            create_revision: index,
-            mod_revision: index,
-            version: 1,
-        },
-    };
-    space.keys += 1;
-    space.bytes += size(key, value);
-    batch.put(place, record::encode_entry(&head, value));
-    namespace::store(batch, &name, &space);
-    Ok(Ok(Outcome::Put {
-        revision: index,
-        version: head.version,
-        namespace_created,
-    }))
-}
-
-pub(super) fn delete(
-    batch: &mut Batch<'_>,
-    index: u64,
-    name: String,
-    keys: &[Bytes],
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    let Some(mut space) = namespace::find(batch, &name)? else {
-        return Ok(Err(Rejection::NamespaceNotFound { name }));
-    };
-    let mut count = 0;
-    for key in keys {
-        let name_of_entry = Key::Entry(space.id, key);
-        let place = name_of_entry.encode();
-        if let Some(stored) = batch.get(&place)? {
-            let (_, value) = record::decode_entry(name_of_entry, &stored)?;
-            discount(&mut space, key, value)?;
-            batch.delete(place);
-            count += 1;
-        }
-    }
-    Ok(Ok(deleted(batch, index, &name, &space, count)))
-}
-
-pub(super) fn delete_prefix(
-    batch: &mut Batch<'_>,
-    index: u64,
-    name: String,
-    prefix: &[u8],
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    let Some(mut space) = namespace::find(batch, &name)? else {
-        return Ok(Err(Rejection::NamespaceNotFound { name }));
-    };
-    let mut places: Vec<Slice> = Vec::new();
-    for found in scan(batch, keys::entries(space.id, prefix), false) {
-        let (place, stored) = found?;
-        let name_of_entry = Key::decode(&place)?;
-        let Key::Entry(_, key) = name_of_entry else {
-            return Err(record::corrupt(
-                name_of_entry,
-                "it stands among the entries",
-            ));
-        };
-        let (_, value) = record::decode_entry(name_of_entry, &stored)?;
-        discount(&mut space, key, value)?;
-        places.push(place);
-    }
-    let count = places.len() as u64;
-    for place in places {
-        batch.delete(place);
-    }
-    Ok(Ok(deleted(batch, index, &name, &space, count)))
-}
-
-fn deleted(
-    batch: &mut Batch<'_>,
-    index: u64,
-    name: &str,
-    space: &NamespaceRecord,
-    count: u64,
-) -> Outcome {
-    if count > 0 {
-        namespace::store(batch, name, space);
-    }
-    Outcome::Deleted {
-        revision: index,
-        count,
-    }
-}
-
-/// Takes one entry out of the counts. Counts that do not cover it are damage: going on would
-/// spread it.
-fn discount(space: &mut NamespaceRecord, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
-    let keys = space.keys.checked_sub(1);
-    let bytes = space.bytes.checked_sub(size(key, value));
-    let (Some(keys), Some(bytes)) = (keys, bytes) else {
-        return Err(EngineError::Corrupt {
-            what: format!("the counts of namespace {}", space.id),
-            reason: "they are smaller than what the namespace holds".into(),
-        });
-    };
-    (space.keys, space.bytes) = (keys, bytes);
-    Ok(())
-}
-
-fn size(key: &[u8], value: &[u8]) -> u64 {
+/// What an entry counts in the bytes of its namespace.
+pub(super) fn size(key: &[u8], value: &[u8]) -> u64 {
     (key.len() + value.len()) as u64
 }
 
-fn entry(key: Key<'_>, stored: Slice, keys_only: bool) -> Result<Entry, EngineError> {
+/// An entry as it is stored, hidden or not.
+pub(super) fn entry(
+    reader: &dyn Reader,
+    key: Key<'_>,
+    stored: Slice,
+    keys_only: bool,
+) -> Result<Entry, EngineError> {
     let (head, value) = record::decode_entry(key, &stored)?;
     let start = stored.len() - value.len();
+    let EntryHead {
+        create_revision,
+        mod_revision,
+        version,
+        life,
+    } = head;
     Ok(Entry {
         value: if keys_only {
             Bytes::new()
@@ -279,9 +194,14 @@ fn entry(key: Key<'_>, stored: Slice, keys_only: bool) -> Result<Entry, EngineEr
             // Shares the engine's own bytes.
             Bytes::from_owner(stored).slice(start..)
         },
-        create_revision: head.create_revision,
-        mod_revision: head.mod_revision,
-        version: head.version,
+        create_revision,
+        mod_revision,
+        version,
+        ends: expiry::end_of(reader, life)?,
+        lease: match life {
+            Life::Lease(id) => Some(id),
+            Life::Forever | Life::Until(_) => None,
+        },
     })
 }
 

@@ -11,41 +11,75 @@
 //! - The revision of a change is the log index of its command. For every entry:
 //!   `create_revision <= mod_revision <= applied index`, and `version` counts the puts since the
 //!   creation, beginning at 1.
-//! - The `keys` and `bytes` of a namespace equal, at all times, the number of its entries and
-//!   the sum of the lengths of their keys and values.
+//! - The `keys` and `bytes` in the record of a namespace equal, at all times, the number of its
+//!   entries and the sum of the lengths of their keys and values, those that have ended and are
+//!   not removed yet included ([`hidden`]).
 //! - `every id in use < next namespace id`, which never falls: a name deleted and created again
 //!   is another namespace, and no entry of the old one shows through.
 //! - An entry belongs to a live namespace, or its namespace is marked as dropped and its
 //!   entries are on their way out ([`Command::Reclaim`]).
-//! - A rejected command writes nothing.
+//! - An entry, a lease or a session that ends some day stands in the index of deadlines, an entry
+//!   that lives with a lease in the index of the lease; nothing else does.
+//! - A rejected command writes nothing, save the reply that its session remembers, and tells
+//!   nothing.
+//! - Time is the clock of [`expiry`]: the greatest time stamped on a command so far.
+//! - What a command costs is bounded by its own length, or by the limit that it states; only
+//!   [`Command::DeletePrefix`] and the same in a transaction grow with what they delete, and
+//!   [`Command::DeleteNamespace`] with what is due and not removed yet.
 //!
 //! # Caveats
 //!
 //! - Refusals and faults differ by type: a [`Rejection`] is a reply, the same on every replica;
 //!   an [`EngineError`] means that this node must stop.
-//! - The caller sets the applied position ([`set_applied`]) in the batch that holds the data.
-//! - Limits on the size of keys and values are checked before a command is proposed, not here: a
-//!   committed command is applied by all or by none.
+//! - The applied position is written in the batch that holds the data ([`Applier::finish`]).
+//! - Limits on the size of keys and values that hold for a whole member are checked before a
+//!   command is proposed, not here: a committed command is applied by all or by none. The quotas of
+//!   a namespace are part of the state, and checked here.
 
 #![deny(clippy::disallowed_methods)]
 
+mod apply;
 mod command;
+mod counter;
+mod delete;
+mod entry;
+mod event;
+mod expiry;
+mod hidden;
 mod keys;
 mod kv;
+mod lease;
 mod namespace;
+mod outcome;
+mod proposal;
+mod put;
+mod quota;
+mod reclaim;
 mod record;
+mod replies;
+mod session;
 mod snapshot;
 #[cfg(test)]
 mod tests;
+mod txn;
 
 use serde::{Deserialize, Serialize};
 
-pub use command::{COMMAND_VERSION, Command, CommandError, NameFault, Outcome, Rejection};
+pub use apply::{Applied, Applier, Reply};
+pub use command::{Command, Comparison, Condition, Lifetime, Operation, Operator, Tag, Target};
+pub use event::{Event, EventKind, Version};
+pub use expiry::{next_deadline, next_end};
 pub use keys::NamespaceId;
 pub use kv::{Entry, List, Page, count, get, list};
+pub use lease::{DescribedLease, LeaseInfo, describe_lease, leases};
 pub use namespace::{
-    MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, has_dropped, namespaces,
+    MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, namespaces,
 };
+pub use outcome::{NameFault, OperationResult, Outcome, Quota, Rejection};
+pub use proposal::{COMMAND_VERSION, CommandError, Proposal, stamp};
+pub use reclaim::has_dropped;
+pub use record::{Settings, SettingsChange};
+pub use session::WINDOW;
 pub use snapshot::{
     Header, Part, SNAPSHOT_VERSION, SnapshotError, SnapshotReader, SnapshotWriter, Summary,
     restore, verify,
@@ -58,7 +92,7 @@ use keys::Key;
 pub const DEFAULT_NAMESPACE: &str = "default";
 
 /// The version of the layout of the data that this software reads and writes.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// A place in the Raft log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -78,6 +112,15 @@ pub enum OpenError {
          this node"
     )]
     NewerLayout {
+        /// The version of the data.
+        found: u32,
+    },
+    /// A version before the first release wrote the data.
+    #[error(
+        "the data has layout version {found}, this node reads {LAYOUT_VERSION}: it was written \
+         before the first release; begin with an empty data directory"
+    )]
+    OlderLayout {
         /// The version of the data.
         found: u32,
     },
@@ -106,48 +149,22 @@ pub enum ReadError {
 /// Writes the first state into an empty engine; checks the layout version of any other.
 ///
 /// # Errors
-/// [`OpenError::NewerLayout`] if newer software wrote the data; nothing is changed then.
+/// [`OpenError::NewerLayout`] or [`OpenError::OlderLayout`] if the data is of another version;
+/// nothing is changed then.
 pub fn initialize(batch: &mut Batch<'_>) -> Result<(), OpenError> {
     if let Some(bytes) = batch.get(&Key::Layout.encode())? {
         let found = record::decode_number(Key::Layout, &bytes)?;
         if found > LAYOUT_VERSION {
             return Err(OpenError::NewerLayout { found });
         }
+        if found < LAYOUT_VERSION {
+            return Err(OpenError::OlderLayout { found });
+        }
         return Ok(());
     }
     batch.put(Key::Layout.encode(), record::encode_number(LAYOUT_VERSION));
     namespace::initialize(batch);
     Ok(())
-}
-
-/// Applies one command. `index` is its log index and becomes the revision of what it changes.
-///
-/// # Errors
-/// The outer error is a fault of the storage: the node must stop. The inner one is the reply of
-/// a command that changed nothing.
-pub fn apply(
-    batch: &mut Batch<'_>,
-    index: u64,
-    command: Command,
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    match command {
-        Command::Put {
-            namespace,
-            key,
-            value,
-            create_namespace,
-        } => kv::put(batch, index, namespace, &key, &value, create_namespace),
-        Command::Delete { namespace, keys } => kv::delete(batch, index, namespace, &keys),
-        Command::DeletePrefix { namespace, prefix } => {
-            kv::delete_prefix(batch, index, namespace, &prefix)
-        }
-        Command::CreateNamespace { name } => namespace::create(batch, index, name),
-        Command::DeleteNamespace {
-            name,
-            only_if_empty,
-        } => namespace::delete(batch, index, name, only_if_empty),
-        Command::Reclaim { limit } => namespace::reclaim(batch, limit).map(Ok),
-    }
 }
 
 /// The position of the last command applied; none before the first.
@@ -158,19 +175,20 @@ pub fn applied(reader: &dyn Reader) -> Result<Option<Position>, EngineError> {
     }
 }
 
-/// Records the position of the last command applied, in the batch of its effects.
-pub fn set_applied(batch: &mut Batch<'_>, position: Position) {
-    batch.put(Key::Applied.encode(), record::encode(&position));
+/// The cluster's clock, in milliseconds: the latest time stamped on a command applied.
+///
+/// # Errors
+/// If the state cannot be read.
+pub fn clock(reader: &dyn Reader) -> Result<u64, EngineError> {
+    match reader.get(&Key::Clock.encode())? {
+        Some(bytes) => record::decode(Key::Clock, &bytes),
+        None => Ok(0),
+    }
 }
 
 /// The membership last set; none before the first.
 pub fn membership(reader: &dyn Reader) -> Result<Option<Slice>, EngineError> {
     reader.get(&Key::Membership.encode())
-}
-
-/// Records the membership, in the form of the Raft layer.
-pub fn set_membership(batch: &mut Batch<'_>, membership: &[u8]) {
-    batch.put(Key::Membership.encode(), membership);
 }
 
 /// A hash of the replicated data: equal on replicas that applied the same log up to the same

@@ -2,17 +2,13 @@
 //!
 //! A name leads to a record with a number; entries are stored under the number. Deleting a
 //! namespace removes the name and marks the number as dropped, which takes the same time for ten
-//! keys and for ten million; the entries are removed a bounded number at a time by
-//! [`Command::Reclaim`](super::Command::Reclaim), proposed by the leader while
-//! [`has_dropped`] says that something is left.
+//! keys and for ten million; the entries are removed later, see [`reclaim`].
 
-use std::ops::Bound;
-
-use bytes::Bytes;
-
+use super::apply::{Applier, Reply};
+use super::hidden::{self, Hidden};
 use super::keys::{self, Key, NamespaceId};
-use super::record::{self, DroppedRecord, NamespaceRecord};
-use super::{DEFAULT_NAMESPACE, NameFault, Outcome, ReadError, Rejection, scan};
+use super::record::{self, NamespaceRecord, Settings, SettingsChange};
+use super::{DEFAULT_NAMESPACE, NameFault, Outcome, ReadError, Rejection, clock, reclaim, scan};
 use crate::engine::{Batch, EngineError, Reader};
 
 /// The longest name of a namespace, in bytes.
@@ -33,16 +29,19 @@ pub struct NamespaceInfo {
     pub keys: u64,
     /// The sum of the lengths of its keys and values, in bytes.
     pub bytes: u64,
+    /// What it allows.
+    pub settings: Settings,
 }
 
 impl NamespaceInfo {
-    fn new(name: &str, record: &NamespaceRecord) -> Self {
+    fn new(name: &str, record: &NamespaceRecord, hidden: Hidden) -> Self {
         Self {
             name: name.to_owned(),
             id: record.id,
             create_revision: record.create_revision,
-            keys: record.keys,
-            bytes: record.bytes,
+            keys: record.keys.saturating_sub(hidden.keys),
+            bytes: record.bytes.saturating_sub(hidden.bytes),
+            settings: record.settings,
         }
     }
 }
@@ -68,11 +67,14 @@ pub fn check_namespace_name(name: &str) -> Result<(), NameFault> {
 /// # Errors
 /// [`ReadError::NamespaceNotFound`] if there is none of this name.
 pub fn describe(reader: &dyn Reader, name: &str) -> Result<NamespaceInfo, ReadError> {
-    Ok(NamespaceInfo::new(name, &require(reader, name)?))
+    let record = require(reader, name)?;
+    let hidden = hidden::of(reader, record.id, clock(reader)?, usize::MAX)?;
+    Ok(NamespaceInfo::new(name, &record, hidden))
 }
 
 /// All namespaces, by name.
 pub fn namespaces(reader: &dyn Reader) -> Result<Vec<NamespaceInfo>, EngineError> {
+    let hidden = hidden::everywhere(reader, clock(reader)?)?;
     let mut all = Vec::new();
     for found in scan(reader, keys::namespaces(), false) {
         let (key, value) = found?;
@@ -80,15 +82,11 @@ pub fn namespaces(reader: &dyn Reader) -> Result<Vec<NamespaceInfo>, EngineError
         let Key::Namespace(name) = key else {
             return Err(record::corrupt(key, "it stands among the namespaces"));
         };
-        all.push(NamespaceInfo::new(name, &record::decode(key, &value)?));
+        let record: NamespaceRecord = record::decode(key, &value)?;
+        let hidden = hidden.get(&record.id).copied().unwrap_or_default();
+        all.push(NamespaceInfo::new(name, &record, hidden));
     }
     Ok(all)
-}
-
-/// Whether entries of deleted namespaces are still to be removed.
-pub fn has_dropped(reader: &dyn Reader) -> Result<bool, EngineError> {
-    let first = scan(reader, keys::dropped(), false).next();
-    first.transpose().map(|found| found.is_some())
 }
 
 pub(super) fn initialize(batch: &mut Batch<'_>) {
@@ -101,7 +99,9 @@ pub(super) fn initialize(batch: &mut Batch<'_>) {
         create_revision: 0,
         keys: 0,
         bytes: 0,
+        settings: Settings::default(),
     };
+    batch.put(Key::Name(DEFAULT_ID).encode(), DEFAULT_NAMESPACE.as_bytes());
     store(batch, DEFAULT_NAMESPACE, &record);
 }
 
@@ -117,6 +117,22 @@ pub(super) fn find(
     }
 }
 
+/// Name and record of a live namespace; none if it was deleted.
+pub(super) fn by_id(
+    reader: &dyn Reader,
+    id: NamespaceId,
+) -> Result<Option<(String, NamespaceRecord)>, EngineError> {
+    let key = Key::Name(id);
+    let Some(name) = reader.get(&key.encode())? else {
+        return Ok(None);
+    };
+    let name = String::from_utf8(name.to_vec())
+        .map_err(|error| record::corrupt(key, error.to_string()))?;
+    let record =
+        find(reader, &name)?.ok_or_else(|| record::corrupt(key, "no namespace has the name"))?;
+    Ok(Some((name, record)))
+}
+
 /// The record of a namespace that a read needs.
 pub(super) fn require(reader: &dyn Reader, name: &str) -> Result<NamespaceRecord, ReadError> {
     find(reader, name)?.ok_or_else(|| ReadError::NamespaceNotFound {
@@ -128,11 +144,11 @@ pub(super) fn store(batch: &mut Batch<'_>, name: &str, record: &NamespaceRecord)
     batch.put(Key::Namespace(name).encode(), record::encode(record));
 }
 
-/// Makes the record of a new namespace, not stored yet; the number is taken.
-pub(super) fn found(
-    batch: &mut Batch<'_>,
-    index: u64,
+/// The record of a new namespace. Nothing is written: see [`establish`].
+pub(super) fn draft(
+    applier: &Applier<'_>,
     name: &str,
+    settings: Settings,
 ) -> Result<Result<NamespaceRecord, Rejection>, EngineError> {
     if let Err(reason) = check_namespace_name(name) {
         return Ok(Err(Rejection::InvalidNamespace {
@@ -141,121 +157,96 @@ pub(super) fn found(
         }));
     }
     let key = Key::NextNamespaceId;
-    let next = batch
+    let next = applier
+        .batch
         .get(&key.encode())?
         .ok_or_else(|| record::corrupt(key, "it is missing: the data was never initialized"))?;
     let id = record::decode_number(key, &next)?;
-    let Some(next) = id.checked_add(1) else {
+    if id == NamespaceId::MAX {
         return Ok(Err(Rejection::NamespacesExhausted));
-    };
-    batch.put(key.encode(), record::encode_number(next));
+    }
     Ok(Ok(NamespaceRecord {
         id,
-        create_revision: index,
+        create_revision: applier.index,
         keys: 0,
         bytes: 0,
+        settings,
     }))
 }
 
+/// Gives number and name to a namespace drafted before; storing its record is left to the caller.
+pub(super) fn establish(applier: &mut Applier<'_>, name: &str, space: &NamespaceRecord) {
+    let next = record::encode_number(space.id + 1);
+    applier.batch.put(Key::NextNamespaceId.encode(), next);
+    applier
+        .batch
+        .put(Key::Name(space.id).encode(), name.as_bytes());
+}
+
 pub(super) fn create(
-    batch: &mut Batch<'_>,
-    index: u64,
+    applier: &mut Applier<'_>,
     name: String,
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    if find(batch, &name)?.is_some() {
+    settings: Settings,
+) -> Result<Reply, EngineError> {
+    if find(&applier.batch, &name)?.is_some() {
         return Ok(Err(Rejection::NamespaceExists { name }));
     }
-    let record = match found(batch, index, &name)? {
-        Ok(record) => record,
+    let space = match draft(applier, &name, settings)? {
+        Ok(space) => space,
         Err(rejection) => return Ok(Err(rejection)),
     };
-    store(batch, &name, &record);
+    establish(applier, &name, &space);
+    store(&mut applier.batch, &name, &space);
     Ok(Ok(Outcome::NamespaceCreated {
-        revision: index,
-        id: record.id,
+        revision: applier.index,
+        id: space.id,
+    }))
+}
+
+pub(super) fn set(
+    applier: &mut Applier<'_>,
+    name: String,
+    change: SettingsChange,
+) -> Result<Reply, EngineError> {
+    let Some(mut record) = find(&applier.batch, &name)? else {
+        return Ok(Err(Rejection::NamespaceNotFound { name }));
+    };
+    record.settings.change(change);
+    store(&mut applier.batch, &name, &record);
+    Ok(Ok(Outcome::NamespaceSet {
+        revision: applier.index,
     }))
 }
 
 pub(super) fn delete(
-    batch: &mut Batch<'_>,
-    index: u64,
+    applier: &mut Applier<'_>,
     name: String,
     only_if_empty: bool,
-) -> Result<Result<Outcome, Rejection>, EngineError> {
-    let Some(record) = find(batch, &name)? else {
+) -> Result<Reply, EngineError> {
+    let Some(record) = find(&applier.batch, &name)? else {
         return Ok(Err(Rejection::NamespaceNotFound { name }));
     };
-    let keys = record.keys;
+    let hidden = hidden::of(&applier.batch, record.id, applier.clock, usize::MAX)?;
+    let keys = record.keys.saturating_sub(hidden.keys);
     if only_if_empty && keys > 0 {
         return Ok(Err(Rejection::NamespaceNotEmpty { name, keys }));
     }
-    batch.delete(Key::Namespace(&name).encode());
-    if keys > 0 {
-        store_dropped(batch, record.id, None);
+    applier.batch.delete(Key::Namespace(&name).encode());
+    applier.batch.delete(Key::Name(record.id).encode());
+    applier.tell_namespace_deleted(&name);
+    if record.keys > 0 {
+        reclaim::drop_namespace(&mut applier.batch, record.id);
     }
     Ok(Ok(Outcome::NamespaceDeleted {
-        revision: index,
+        revision: applier.index,
         keys,
     }))
 }
 
-/// Removes up to `limit` entries of dropped namespaces, lowest number first.
-pub(super) fn reclaim(batch: &mut Batch<'_>, limit: u32) -> Result<Outcome, EngineError> {
-    let mut removed = 0;
-    while removed < limit {
-        let Some(dropped) = scan(batch, keys::dropped(), false).next() else {
-            break;
-        };
-        let (key, value) = dropped?;
-        let key = Key::decode(&key)?;
-        let Key::Dropped(id) = key else {
-            return Err(record::corrupt(
-                key,
-                "it stands among the dropped namespaces",
-            ));
-        };
-        let state: DroppedRecord = record::decode(key, &value)?;
-        let (mut start, end) = keys::entries(id, &[]);
-        if let Some(last) = state.reclaimed_to {
-            start = Bound::Excluded(Key::Entry(id, &last).encode());
-        }
-        let wanted = (limit - removed) as usize;
-        let mut doomed = Vec::new();
-        let mut left = false;
-        for entry in scan(batch, (start, end), false) {
-            let (place, _) = entry?;
-            if doomed.len() == wanted {
-                left = true;
-                break;
-            }
-            doomed.push(place);
-        }
-        if left && let Some(last) = doomed.last() {
-            let Key::Entry(_, last) = Key::decode(last)? else {
-                return Err(record::corrupt(
-                    key,
-                    "its entries have keys of another kind",
-                ));
-            };
-            store_dropped(batch, id, Some(Bytes::copy_from_slice(last)));
-        } else {
-            batch.delete(key.encode());
-        }
-        // Never above `limit`, which is of this type.
-        removed += doomed.len() as u32;
-        for place in doomed {
-            batch.delete(place);
-        }
+/// Namespace and key of an entry.
+pub(super) fn entry_key(place: &[u8]) -> Result<(NamespaceId, &[u8]), EngineError> {
+    match Key::decode(place)? {
+        Key::Entry(id, key) => Ok((id, key)),
+        other => Err(record::corrupt(other, "it stands among the entries")),
     }
-    Ok(Outcome::Reclaimed {
-        removed,
-        left: has_dropped(batch)?,
-    })
-}
-
-fn store_dropped(batch: &mut Batch<'_>, id: NamespaceId, reclaimed_to: Option<Bytes>) {
-    batch.put(
-        Key::Dropped(id).encode(),
-        record::encode(&DroppedRecord { reclaimed_to }),
-    );
 }

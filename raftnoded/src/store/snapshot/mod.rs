@@ -132,6 +132,15 @@ pub enum SnapshotError {
         /// The newest version read.
         supported: u32,
     },
+    /// A version before the first release wrote the records in the stream.
+    #[error(
+        "the snapshot has layout version {found}, this software reads {LAYOUT_VERSION}: it was \
+         written before the first release"
+    )]
+    OlderLayout {
+        /// The version in the stream.
+        found: u32,
+    },
     /// The stream ends early.
     #[error("the snapshot is cut off in its {part}, at byte {offset}; get a complete copy of it")]
     Truncated {

@@ -35,8 +35,8 @@ impl<R: Read> SnapshotReader<R> {
     /// Reads and checks the header. The stream need not be buffered.
     ///
     /// # Errors
-    /// [`SnapshotError::NotASnapshot`], [`SnapshotError::Newer`], or what is wrong with the
-    /// header.
+    /// [`SnapshotError::NotASnapshot`], [`SnapshotError::Newer`], [`SnapshotError::OlderLayout`],
+    /// or what is wrong with the header.
     pub fn new(stream: R) -> Result<Self, SnapshotError> {
         let mut reader = Self {
             stream,
@@ -119,6 +119,11 @@ impl<R: Read> SnapshotReader<R> {
                 what: "layout",
                 found: header.layout,
                 supported: LAYOUT_VERSION,
+            });
+        }
+        if header.layout < LAYOUT_VERSION {
+            return Err(SnapshotError::OlderLayout {
+                found: header.layout,
             });
         }
         if !rest.is_empty() {
