@@ -98,6 +98,9 @@ options! {
     /// Requests in flight on one connection; more wait [default: 4096]
     #[arg(value_name = "N")]
     max_in_flight / "RAFTNODED_MAX_IN_FLIGHT": u32,
+    /// Bytes of the latest changes kept in memory for watchers [default: 64MiB]
+    #[arg(value_name = "SIZE")]
+    watch_history / "RAFTNODED_WATCH_HISTORY": ByteSize,
     /// Create a namespace when something is put into it [default: true]
     #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     auto_create_namespaces / "RAFTNODED_AUTO_CREATE_NAMESPACES": bool,
@@ -211,6 +214,8 @@ pub struct Config {
     pub max_connections: usize,
     /// `--max-in-flight`
     pub max_in_flight: usize,
+    /// `--watch-history`
+    pub watch_history: usize,
     /// `--auto-create-namespaces`
     pub auto_create_namespaces: bool,
     /// `--snapshot-every`
@@ -337,6 +342,13 @@ impl Config {
             max_value_bytes: usize::try_from(max_value).unwrap_or(usize::MAX),
             max_connections: count(given.max_connections, "max-connections", 10_000)?,
             max_in_flight: count(given.max_in_flight, "max-in-flight", 4096)?,
+            watch_history: usize::try_from(size(
+                given.watch_history,
+                "watch-history",
+                64 << 20,
+                0..=1 << 40,
+            )?)
+            .unwrap_or(usize::MAX),
             auto_create_namespaces: given.auto_create_namespaces.unwrap_or(true),
             snapshot_every: size(
                 given.snapshot_every,
@@ -374,6 +386,7 @@ impl Config {
             max_value_bytes: Some(ByteSize(self.max_value_bytes as u64)),
             max_connections: number(self.max_connections),
             max_in_flight: number(self.max_in_flight),
+            watch_history: Some(ByteSize(self.watch_history as u64)),
             auto_create_namespaces: Some(self.auto_create_namespaces),
             snapshot_every: Some(ByteSize(self.snapshot_every)),
             log_retain: Some(ByteSize(self.log_retain)),

@@ -8,8 +8,10 @@
 //! listener     accepting connections, for both ports
 //! rpc          the client API over TCP, one line a method
 //! service      the operations and their rules
+//! upkeep       what the leader does unasked: freeing, expiry
 //! raft         consensus: log, replication, snapshots, formation
 //! wal          the write-ahead log under it
+//! watch        what changed lately, and who waits for more
 //! store        the deterministic state machine
 //! engine       ordered bytes under that: memory or RocksDB
 //! ```
@@ -22,10 +24,11 @@ pub mod identity;
 mod listener;
 pub mod node;
 pub mod raft;
-mod reclaim;
 mod rpc;
 pub mod service;
 pub mod store;
+mod upkeep;
 pub mod wal;
+mod watch;
 
 pub use node::{Failure, Node};

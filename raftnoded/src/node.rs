@@ -17,7 +17,7 @@ use crate::{
     identity::{Belonging, DataDirectory, DirectoryError, Identity},
     listener::Connections,
     raft::{
-        Compaction, Consensus, Founder, PeerServer, Settings, StartError,
+        Compaction, Consensus, Founder, PeerServer, Settings, StartError, clock,
         formation::{self, FormationError},
         log::{LogError, LogStore, Stamp},
         machine::{
@@ -26,9 +26,10 @@ use crate::{
         },
         types::MemberInfo,
     },
-    reclaim, rpc,
+    rpc,
     service::{About, Bounds, Part, Service},
-    store, wal,
+    store, upkeep, wal,
+    watch::Hub,
 };
 
 /// How long requests under way may take to finish when the member stops.
@@ -128,6 +129,7 @@ pub struct Node {
     peers: PeerServer,
     client_address: String,
     peer_address: String,
+    clock: clock::Source,
 }
 
 impl Node {
@@ -168,7 +170,15 @@ impl Node {
             service,
             client_address,
             peer_address,
+            clock: clock::monotonic(),
         })
+    }
+
+    /// Another source of time than the system's monotonic clock, for tests.
+    #[must_use]
+    pub fn with_clock(mut self, clock: clock::Source) -> Self {
+        self.clock = clock;
+        self
     }
 
     /// The member's name.
@@ -215,6 +225,7 @@ impl Node {
         };
         let strangers = self.watch_for_strangers(belonging.cluster_id);
         let watched = tokio::spawn(observe(consensus.clone()));
+        let measured = tokio::spawn(Arc::clone(&self.service).measure_quotas());
 
         let failure = tokio::select! {
             () = stop => None,
@@ -225,6 +236,7 @@ impl Node {
             }
         };
         watched.abort();
+        measured.abort();
         if let Some(failure) = failure {
             // The cause of a stop is often a failed write, and then the better answer.
             return Err(match &*fault.borrow() {
@@ -328,11 +340,15 @@ impl Node {
                 retain: self.config.log_retain,
             },
         };
+        let applied = store::applied(&*opened.engine)?.map_or(0, |position| position.index);
+        let hub = Hub::new(self.config.watch_history, applied);
         let machine = Machine::new(
             Arc::clone(&opened.engine),
             belonging.cluster_id,
             opened.files.clone(),
             self.identity.store == Store::Memory,
+            Arc::clone(&self.clock),
+            hub.clone(),
         )?;
         let consensus = Consensus::start(
             &settings,
@@ -346,11 +362,19 @@ impl Node {
             let founders: Vec<_> = belonging.founders.iter().cloned().map(Into::into).collect();
             consensus.initialize(&founders).await?;
         }
-        tokio::spawn(reclaim::run(consensus.clone(), Arc::clone(&opened.engine)));
+        tokio::spawn(upkeep::reclaim(
+            consensus.clone(),
+            Arc::clone(&opened.engine),
+        ));
+        tokio::spawn(upkeep::expire(
+            consensus.clone(),
+            Arc::clone(&opened.engine),
+        ));
         self.service.join(Part {
             cluster_id: belonging.cluster_id,
             consensus: consensus.clone(),
             engine: opened.engine,
+            hub,
         });
         Ok(consensus)
     }
@@ -493,3 +517,6 @@ async fn observe(consensus: Consensus) {
         consensus.leader_changed(Duration::from_secs(1)).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,10 +14,15 @@ use common::{
         Service as Wanted, framed, reframe,
     },
     types::{
-        CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
-        DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
-        DescribeNamespaceRequest, GetReply, GetRequest, ListNamespacesRequest, ListReply,
-        ListRequest, MemberStatus, NamespaceInfo, PutReply, PutRequest,
+        CloseSessionRequest, CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest,
+        DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply,
+        DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest,
+        GetReply, GetRequest, GrantLeaseRequest, IncrementReply, IncrementRequest,
+        KeepAliveLeaseRequest, LeaseInfo, ListLeasesReply, ListLeasesRequest,
+        ListNamespacesRequest, ListReply, ListRequest, MemberStatus, NamespaceInfo,
+        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, Revision,
+        RevokeLeaseReply, RevokeLeaseRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
+        TxnReply, TxnRequest, WatchReply, WatchRequest,
     },
 };
 use conversation::Conversation;
@@ -159,9 +164,14 @@ struct Session {
 
 impl Session {
     fn call(&self, context: &Context) -> Call {
+        self.write(context, None)
+    }
+
+    fn write(&self, context: &Context, tag: Option<Tag>) -> Call {
         Call {
             deadline: context.deadline,
             follow_leader: self.follow_leader,
+            tag,
         }
     }
 }
@@ -175,40 +185,85 @@ macro_rules! boxed {
 }
 
 impl Data for Session {
-    async fn put(self, context: Context, request: PutRequest) -> Result<PutReply, Error> {
-        self.service.put(self.call(&context), request).await
+    async fn put(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: PutRequest,
+    ) -> Result<PutReply, Error> {
+        self.service.put(&self.write(&context, tag), &request).await
     }
 
     async fn get(self, context: Context, request: GetRequest) -> Result<GetReply, Error> {
-        self.service.get(self.call(&context), request).await
+        self.service.get(&self.call(&context), request).await
     }
 
-    async fn delete(self, context: Context, request: DeleteRequest) -> Result<DeleteReply, Error> {
-        boxed!(self.service.delete(self.call(&context), request))
+    async fn delete(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: DeleteRequest,
+    ) -> Result<DeleteReply, Error> {
+        boxed!(self.service.delete(&self.write(&context, tag), request))
     }
 
     async fn delete_prefix(
         self,
         context: Context,
+        tag: Option<Tag>,
         request: DeletePrefixRequest,
     ) -> Result<DeleteReply, Error> {
-        boxed!(self.service.delete_prefix(self.call(&context), request))
+        boxed!(
+            self.service
+                .delete_prefix(&self.write(&context, tag), request)
+        )
+    }
+
+    async fn touch(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: TouchRequest,
+    ) -> Result<TouchReply, Error> {
+        boxed!(self.service.touch(&self.write(&context, tag), request))
+    }
+
+    async fn increment(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: IncrementRequest,
+    ) -> Result<IncrementReply, Error> {
+        boxed!(self.service.increment(&self.write(&context, tag), request))
+    }
+
+    async fn txn(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: TxnRequest,
+    ) -> Result<TxnReply, Error> {
+        boxed!(self.service.txn(&self.write(&context, tag), request))
     }
 
     async fn list(self, context: Context, request: ListRequest) -> Result<ListReply, Error> {
-        boxed!(self.service.list(self.call(&context), request))
+        boxed!(self.service.list(&self.call(&context), request))
     }
 
     async fn count(self, context: Context, request: CountRequest) -> Result<CountReply, Error> {
-        boxed!(self.service.count(self.call(&context), request))
+        boxed!(self.service.count(&self.call(&context), request))
     }
 
     async fn create_namespace(
         self,
         context: Context,
+        tag: Option<Tag>,
         request: CreateNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
-        boxed!(self.service.create_namespace(self.call(&context), request))
+        boxed!(
+            self.service
+                .create_namespace(&self.write(&context, tag), request)
+        )
     }
 
     async fn describe_namespace(
@@ -218,7 +273,7 @@ impl Data for Session {
     ) -> Result<NamespaceInfo, Error> {
         boxed!(
             self.service
-                .describe_namespace(self.call(&context), request)
+                .describe_namespace(&self.call(&context), request)
         )
     }
 
@@ -227,15 +282,115 @@ impl Data for Session {
         context: Context,
         request: ListNamespacesRequest,
     ) -> Result<Vec<NamespaceInfo>, Error> {
-        boxed!(self.service.list_namespaces(self.call(&context), request))
+        boxed!(self.service.list_namespaces(&self.call(&context), request))
+    }
+
+    async fn set_namespace(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: SetNamespaceRequest,
+    ) -> Result<NamespaceInfo, Error> {
+        boxed!(
+            self.service
+                .set_namespace(&self.write(&context, tag), request)
+        )
     }
 
     async fn delete_namespace(
         self,
         context: Context,
+        tag: Option<Tag>,
         request: DeleteNamespaceRequest,
     ) -> Result<DeleteNamespaceReply, Error> {
-        boxed!(self.service.delete_namespace(self.call(&context), request))
+        boxed!(
+            self.service
+                .delete_namespace(&self.write(&context, tag), request)
+        )
+    }
+
+    async fn grant_lease(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: GrantLeaseRequest,
+    ) -> Result<LeaseInfo, Error> {
+        boxed!(
+            self.service
+                .grant_lease(&self.write(&context, tag), request)
+        )
+    }
+
+    async fn keep_alive_lease(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: KeepAliveLeaseRequest,
+    ) -> Result<LeaseInfo, Error> {
+        boxed!(
+            self.service
+                .keep_alive_lease(&self.write(&context, tag), request)
+        )
+    }
+
+    async fn revoke_lease(
+        self,
+        context: Context,
+        tag: Option<Tag>,
+        request: RevokeLeaseRequest,
+    ) -> Result<RevokeLeaseReply, Error> {
+        boxed!(
+            self.service
+                .revoke_lease(&self.write(&context, tag), request)
+        )
+    }
+
+    async fn list_leases(
+        self,
+        context: Context,
+        request: ListLeasesRequest,
+    ) -> Result<ListLeasesReply, Error> {
+        boxed!(self.service.list_leases(&self.call(&context), request))
+    }
+
+    async fn describe_lease(
+        self,
+        context: Context,
+        request: DescribeLeaseRequest,
+    ) -> Result<DescribeLeaseReply, Error> {
+        boxed!(self.service.describe_lease(&self.call(&context), request))
+    }
+
+    async fn open_session(
+        self,
+        context: Context,
+        request: OpenSessionRequest,
+    ) -> Result<OpenSessionReply, Error> {
+        boxed!(self.service.open_session(&self.call(&context), request))
+    }
+
+    async fn close_session(
+        self,
+        context: Context,
+        request: CloseSessionRequest,
+    ) -> Result<(), Error> {
+        boxed!(self.service.close_session(&self.call(&context), request))
+    }
+
+    async fn revision(self, context: Context) -> Result<Revision, Error> {
+        boxed!(self.service.revision(&self.call(&context)))
+    }
+
+    async fn watch(self, context: Context, request: WatchRequest) -> Result<WatchReply, Error> {
+        boxed!(self.service.watch(&self.call(&context), request))
+    }
+
+    async fn open_view(self, context: Context) -> Result<OpenViewReply, Error> {
+        boxed!(self.service.open_view(&self.call(&context)))
+    }
+
+    async fn close_view(self, context: Context, request: CloseViewRequest) -> Result<(), Error> {
+        boxed!(self.service.close_view(&self.call(&context), request))
     }
 }
 
@@ -253,13 +408,16 @@ mod tests {
     /// quarter of the work of a busy member.
     #[test]
     fn the_futures_of_frequent_requests_are_small() {
-        fn size<F: Future, A>(_: fn(Session, Context, A) -> F) -> usize {
+        fn read<F: Future, A>(_: fn(Session, Context, A) -> F) -> usize {
             std::mem::size_of::<F>()
         }
-        assert!(size(<Session as Data>::put) <= 1536);
-        assert!(size(<Session as Data>::get) <= 1536);
-        assert!(size(<Session as Data>::list) <= 1536);
-        assert!(size(<Session as Data>::delete) <= 1536);
-        assert!(size(<Session as Data>::create_namespace) <= 1536);
+        fn write<F: Future, A>(_: fn(Session, Context, Option<Tag>, A) -> F) -> usize {
+            std::mem::size_of::<F>()
+        }
+        assert!(read(<Session as Data>::get) <= 1536);
+        assert!(read(<Session as Data>::list) <= 1536);
+        assert!(write(<Session as Data>::put) <= 1536);
+        assert!(write(<Session as Data>::delete) <= 1536);
+        assert!(write(<Session as Data>::create_namespace) <= 1536);
     }
 }

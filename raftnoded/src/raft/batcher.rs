@@ -25,9 +25,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
     ProposeError, RaftHandle,
+    clock::Clock,
     types::{Proposal, TypeConfig},
 };
-use crate::store::{Outcome, Rejection};
+use crate::store::{self, Outcome, Rejection};
 
 /// The most writes in one batch.
 const MAX_BATCH: usize = 4096;
@@ -51,16 +52,16 @@ mod fate {
 }
 
 struct Waiting {
-    command: Bytes,
+    command: Vec<u8>,
     answer: oneshot::Sender<Answer>,
     fate: Arc<AtomicU8>,
     _room: OwnedSemaphorePermit,
 }
 
 impl Waiting {
-    /// Takes it into a batch; false if its caller has withdrawn it.
+    /// Takes it into a batch; false if its caller has withdrawn it, or is gone.
     fn take(&self) -> bool {
-        decide(&self.fate, fate::PROPOSED)
+        !self.answer.is_closed() && decide(&self.fate, fate::PROPOSED)
     }
 }
 
@@ -78,20 +79,20 @@ pub(super) struct Batcher {
 
 impl Batcher {
     /// Starts the task that feeds a node. It ends when the last handle is dropped.
-    pub(super) fn start(raft: RaftHandle) -> Self {
+    pub(super) fn start(raft: RaftHandle, clock: Clock) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(raft, waiting));
+        tokio::spawn(run(raft, clock, waiting));
         Self {
             queue,
             room: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
         }
     }
 
-    /// Proposes a command and waits for what applying it gave, at most until a moment.
+    /// Stamps a command with the time, proposes it and waits for what applying it gave, at most until a moment.
     ///
     /// # Errors
     /// [`ProposeError`]
-    pub(super) async fn propose(&self, command: Bytes, until: Instant) -> Answer {
+    pub(super) async fn propose(&self, command: Vec<u8>, until: Instant) -> Answer {
         let size = u32::try_from(command.len() + OVERHEAD).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             return Err(ProposeError::Overloaded);
@@ -120,7 +121,7 @@ impl Batcher {
     }
 }
 
-async fn run(raft: RaftHandle, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+async fn run(raft: RaftHandle, clock: Clock, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
     let mut batch = Vec::new();
     while let Some(first) = waiting.recv().await {
         let mut bytes = 0;
@@ -137,15 +138,19 @@ async fn run(raft: RaftHandle, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
             };
         }
         if !batch.is_empty() {
-            write(&raft, mem::take(&mut batch)).await;
+            write(&raft, clock.stamp(), mem::take(&mut batch)).await;
         }
     }
 }
 
-async fn write(raft: &RaftHandle, batch: Vec<Waiting>) {
+async fn write(raft: &RaftHandle, now: u64, batch: Vec<Waiting>) {
     let (commands, answers): (Vec<_>, Vec<_>) = batch
         .into_iter()
-        .map(|waiting| (Proposal(waiting.command), (waiting.answer, waiting._room)))
+        .map(|mut waiting| {
+            store::stamp(&mut waiting.command, now);
+            let command = Bytes::from(waiting.command);
+            (Proposal(command), (waiting.answer, waiting._room))
+        })
         .unzip();
     let mut results = match raft.client_write_many(commands).await {
         Ok(results) => results,

@@ -27,17 +27,22 @@ use openraft::{
 use tempfile::TempPath;
 
 use super::{
+    clock::{self, Clock},
     codec,
     types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, log_id},
 };
 use crate::{
-    engine::{Batch, Engine, EngineError, Reader, View},
-    store::{self, Command, Position},
+    engine::{Engine, EngineError, Reader, View},
+    store::{self, Applied, Applier, Command, Event, Operation, Position, Proposal},
+    watch::Hub,
 };
 use files::SnapshotFiles;
 
 /// The most entries applied as one write to the engine.
 const MAX_RUN: usize = 4096;
+
+/// More events than this are published where heartbeats do not wait for it.
+const MANY_EVENTS: usize = 20_000;
 
 /// A snapshot on its way: out of this member, or into it.
 pub enum SnapshotData {
@@ -70,10 +75,13 @@ pub struct Machine {
     /// Whether the engine forgets everything when the process ends.
     volatile: bool,
     progress: Arc<Progress>,
+    clock: Clock,
+    hub: Hub,
 }
 
 impl Machine {
-    /// A state machine over an engine that holds its state already.
+    /// A state machine over an engine that holds its state already. What it does is published in
+    /// `hub`.
     ///
     /// # Errors
     /// If the engine cannot be read.
@@ -82,7 +90,10 @@ impl Machine {
         cluster_id: u128,
         files: SnapshotFiles,
         volatile: bool,
+        source: clock::Source,
+        hub: Hub,
     ) -> Result<Self, EngineError> {
+        let clock = Clock::new(source, store::clock(&*engine)?);
         let progress = Progress {
             applied: AtomicU64::new(0),
             durable: AtomicU64::new(durable_in(&*engine)?),
@@ -98,12 +109,19 @@ impl Machine {
             files,
             volatile,
             progress: Arc::new(progress),
+            clock,
+            hub,
         })
     }
 
     /// See [`Progress`].
     pub fn progress(&self) -> Arc<Progress> {
         Arc::clone(&self.progress)
+    }
+
+    /// This member's copy of the cluster's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock.clone()
     }
 
     fn applied(&self, last: Option<LogId>) {
@@ -120,7 +138,7 @@ impl Machine {
             .map(Step::new)
             .collect::<io::Result<Vec<_>>>()?;
         // What takes long in one piece must not hold up heartbeats.
-        let replies = if self.engine.may_block() || steps.iter().any(Step::is_heavy) {
+        let done = if self.engine.may_block() || steps.iter().any(Step::is_heavy) {
             let engine = Arc::clone(&self.engine);
             tokio::task::spawn_blocking(move || apply(&*engine, steps))
                 .await
@@ -128,10 +146,21 @@ impl Machine {
         } else {
             apply(&*self.engine, steps)?
         };
+        self.clock.observe(done.clock);
         self.applied(last);
-        for (responder, reply) in responders.into_iter().zip(replies) {
+        for (responder, reply) in responders.into_iter().zip(done.replies) {
             if let Some(responder) = responder {
                 responder.send(reply);
+            }
+        }
+        if let Some(last) = last {
+            if done.events.len() > MANY_EVENTS {
+                let (hub, events) = (self.hub.clone(), done.events);
+                tokio::task::spawn_blocking(move || hub.publish(last.index(), events))
+                    .await
+                    .map_err(io::Error::other)?;
+            } else {
+                self.hub.publish(last.index(), done.events);
             }
         }
         Ok(())
@@ -151,7 +180,7 @@ struct Step {
 
 enum Change {
     Nothing,
-    Command(Command),
+    Command(Proposal),
     Membership(StoredMembership),
 }
 
@@ -161,7 +190,7 @@ impl Step {
         let change = match entry.payload {
             EntryPayload::Blank => Change::Nothing,
             EntryPayload::Normal(proposal) => {
-                Change::Command(Command::decode(&proposal.0).map_err(|error| {
+                Change::Command(Proposal::decode(&proposal.0).map_err(|error| {
                     io::Error::new(
                         io::ErrorKind::InvalidData,
                         format!("log entry {}: {error}", id.index()),
@@ -177,39 +206,60 @@ impl Step {
 
     /// Whether its work grows with what is stored.
     fn is_heavy(&self) -> bool {
-        matches!(self.change, Change::Command(Command::DeletePrefix { .. }))
+        let Change::Command(proposal) = &self.change else {
+            return false;
+        };
+        match &proposal.command {
+            Command::DeletePrefix { .. } | Command::DeleteNamespace { .. } => true,
+            Command::Txn {
+                then, otherwise, ..
+            } => then
+                .iter()
+                .chain(otherwise)
+                .any(|operation| matches!(operation, Operation::DeletePrefix { .. })),
+            _ => false,
+        }
     }
 }
 
+/// What applying a run of entries gave.
+struct Done {
+    replies: Vec<Reply>,
+    /// The clock after them.
+    clock: u64,
+    events: Vec<Event>,
+}
+
 /// Applies entries as one write.
-fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Vec<Reply>> {
-    let mut batch = Batch::new(engine);
+fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
+    let mut applier = Applier::new(engine).map_err(io::Error::other)?;
     let mut replies = Vec::with_capacity(steps.len());
     let last = steps.last().map(|step| step.id);
     for Step { id, change } in steps {
         replies.push(match change {
             Change::Nothing => None,
-            Change::Command(command) => {
-                Some(store::apply(&mut batch, id.index(), command).map_err(io::Error::other)?)
-            }
+            Change::Command(proposal) => Some(
+                applier
+                    .apply(id.index(), proposal)
+                    .map_err(io::Error::other)?,
+            ),
             Change::Membership(stored) => {
-                store::set_membership(&mut batch, &codec::encode_stored_membership(&stored));
+                applier.set_membership(&codec::encode_stored_membership(&stored));
                 None
             }
         });
     }
-    if let Some(last) = last {
-        store::set_applied(
-            &mut batch,
-            Position {
-                term: last.committed_leader_id().term,
-                index: last.index(),
-            },
-        );
-    }
-    let writes = batch.into_writes();
+    let clock = applier.clock();
+    let Applied { writes, events } = applier.finish(last.map(|last| Position {
+        term: last.committed_leader_id().term,
+        index: last.index(),
+    }));
     engine.write(writes).map_err(io::Error::other)?;
-    Ok(replies)
+    Ok(Done {
+        replies,
+        clock,
+        events,
+    })
 }
 
 /// How far the state behind a reader has come.
@@ -308,7 +358,11 @@ impl RaftStateMachine<TypeConfig> for Machine {
         .await
         .map_err(io::Error::other)??;
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
+        let clock = store::clock(&*self.engine).map_err(io::Error::other)?;
+        self.clock.observe(clock);
         self.applied(meta.last_log_id);
+        self.hub
+            .skip_to(meta.last_log_id.map_or(0, |id| id.index()));
         self.progress.durable.fetch_max(covered, Ordering::AcqRel);
         tracing::info!(
             index = meta.last_log_id.map(|id| id.index()),

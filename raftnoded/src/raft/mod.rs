@@ -32,6 +32,7 @@
 
 mod barrier;
 mod batcher;
+pub mod clock;
 mod codec;
 mod compaction;
 mod contact;
@@ -52,7 +53,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use openraft::{
     Config, Instant as _, Raft, ServerState, SnapshotPolicy, async_runtime::WatchReceiver,
 };
@@ -60,6 +60,7 @@ use openraft::{
 use crate::store::{Outcome, Rejection};
 use barrier::Barrier;
 use batcher::Batcher;
+use clock::Clock;
 use contact::Contact;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
@@ -194,6 +195,7 @@ pub struct Consensus {
     batcher: Batcher,
     barrier: Barrier,
     progress: Arc<Progress>,
+    clock: Clock,
     contact: Arc<Contact>,
     /// A leader that was silent for this long is none.
     silence: Duration,
@@ -219,6 +221,7 @@ impl Consensus {
             incarnation: settings.incarnation,
         };
         let progress = machine.progress();
+        let clock = machine.clock();
         let factory = Factory::new(me, settings.append_in_flight);
         let raft = Raft::new(
             settings.node_id,
@@ -243,11 +246,12 @@ impl Consensus {
             contact: Arc::clone(&contact),
         })));
         Ok(Self {
-            batcher: Batcher::start(raft.clone()),
+            batcher: Batcher::start(raft.clone(), clock.clone()),
             barrier: Barrier::start(raft.clone()),
             raft,
             log,
             progress,
+            clock,
             contact,
             silence: settings.election_timeout * 4,
             node_id: settings.node_id,
@@ -277,7 +281,7 @@ impl Consensus {
     /// [`ProposeError`]; it says whether the command may have been written.
     pub async fn propose(
         &self,
-        command: Bytes,
+        command: Vec<u8>,
         until: Instant,
     ) -> Result<Result<Outcome, Rejection>, ProposeError> {
         self.batcher.propose(command, until).await
@@ -302,7 +306,11 @@ impl Consensus {
 
     fn audible(&self, leader: Option<u64>) -> Option<u64> {
         leader.filter(|id| {
-            *id == self.node_id || self.contact.age().is_some_and(|age| age < self.silence)
+            if *id == self.node_id {
+                // It does not step down when it is cut off, and must not hold clients then.
+                return self.in_contact();
+            }
+            self.contact.age().is_some_and(|age| age < self.silence)
         })
     }
 
@@ -362,7 +370,7 @@ impl Consensus {
             applied: index(metrics.last_applied),
             snapshot: index(metrics.snapshot),
             purged: index(metrics.purged),
-            since_quorum: metrics.last_quorum_acked.map(|at| at.elapsed()),
+            since_quorum: self.quorum_age(&metrics),
         }
     }
 
@@ -375,6 +383,31 @@ impl Consensus {
     /// shows at least that.
     pub fn applied(&self) -> u64 {
         self.progress.applied.load(Ordering::Acquire)
+    }
+
+    /// The cluster's clock as this member has it, in milliseconds.
+    pub fn clock(&self) -> u64 {
+        self.clock.now()
+    }
+
+    /// Whether this member leads with a majority, or hears from a leader.
+    pub fn in_contact(&self) -> bool {
+        if !self.leads() {
+            return self.leader().is_some();
+        }
+        let metrics = self.raft.metrics();
+        let age = self.quorum_age(&metrics.borrow_watched());
+        age.is_some_and(|age| age < self.silence)
+    }
+
+    /// How long ago a majority answered a leader; none if it never did. One that is the majority
+    /// answers itself at all times, which openraft does not count.
+    fn quorum_age(&self, metrics: &openraft::RaftMetrics<TypeConfig>) -> Option<Duration> {
+        let mut voters = metrics.membership_config.voter_ids();
+        if voters.next() == Some(self.node_id) && voters.next().is_none() {
+            return (metrics.current_leader == Some(self.node_id)).then_some(Duration::ZERO);
+        }
+        metrics.last_quorum_acked.map(|at| at.elapsed())
     }
 
     /// Bytes of state on disk as of the last snapshot.

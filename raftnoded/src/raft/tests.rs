@@ -16,6 +16,7 @@ use super::{
 use crate::{
     engine::{Engine, Memory},
     wal::Options,
+    watch::Hub,
 };
 
 struct Stores<F> {
@@ -43,7 +44,15 @@ where
         Ok((
             directory,
             log,
-            Machine::new(engine, 7, files, self.volatile).unwrap(),
+            Machine::new(
+                engine,
+                7,
+                files,
+                self.volatile,
+                super::clock::monotonic(),
+                Hub::new(1 << 20, 0),
+            )
+            .unwrap(),
         ))
     }
 }

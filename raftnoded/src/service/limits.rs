@@ -3,9 +3,14 @@
 use common::{
     Error,
     transport::{Limits, MAX_REPLY_BYTES},
-    types::{MAX_DELETE_BYTES, MAX_KEY_BYTES, MAX_NAMESPACE_NAME_BYTES, PutRequest},
+    types::{
+        MAX_DELETE_BYTES, MAX_KEY_BYTES, MAX_NAMESPACE_NAME_BYTES, Operation, Target, TxnRequest,
+    },
 };
 
+use bytes::Bytes;
+
+use super::convert::check_lifetime;
 use crate::store;
 
 /// Room in a request frame for everything beside key and value.
@@ -15,7 +20,7 @@ const FRAME_SLACK: usize = 64 * 1024;
 const MAX_NAMESPACES_BYTES: usize = MAX_REPLY_BYTES / 2;
 
 /// The most bytes a namespace in a list takes beside its name.
-const NAMESPACE_BYTES: usize = 48;
+const NAMESPACE_BYTES: usize = 100;
 
 /// What a member accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,17 +48,86 @@ impl Bounds {
         }
     }
 
-    pub(super) fn check_put(&self, request: &PutRequest) -> Result<(), Error> {
-        check_key(&request.key)?;
-        if request.value.len() > self.max_value_bytes {
+    pub(super) fn check_put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+        check_key(key)?;
+        if value.len() > self.max_value_bytes {
             return Err(too_large(
                 "value",
-                request.value.len(),
+                value.len(),
                 self.max_value_bytes,
                 "--max-value-bytes",
             ));
         }
         Ok(())
+    }
+}
+
+/// What an operation costs of the bytes of a transaction beside keys and values.
+const OPERATION_BYTES: usize = 64;
+
+impl Bounds {
+    /// The longest transaction: it is one entry of the log.
+    fn max_txn_bytes(&self) -> usize {
+        self.max_value_bytes.max(MAX_DELETE_BYTES)
+    }
+
+    pub(super) fn check_txn(&self, request: &TxnRequest) -> Result<(), Error> {
+        let mut bytes = 0;
+        for comparison in &request.compare {
+            check_namespace(&comparison.namespace)?;
+            check_key(&comparison.key)?;
+            let value = match &comparison.target {
+                Target::Value(_, value) => value.len(),
+                _ => 0,
+            };
+            bytes += OPERATION_BYTES + comparison.key.len() + value;
+        }
+        for operation in request.then.iter().chain(&request.otherwise) {
+            let value = match operation {
+                Operation::Put { value, .. } => value.len(),
+                _ => 0,
+            };
+            bytes += OPERATION_BYTES + key_of(operation).len() + value;
+        }
+        let limit = self.max_txn_bytes();
+        if bytes > limit {
+            return Err(too_large("transaction", bytes, limit, "--max-value-bytes"));
+        }
+        Ok(())
+    }
+}
+
+/// The key or prefix of an operation.
+pub(super) fn key_of(operation: &Operation) -> &Bytes {
+    match operation {
+        Operation::Put { key, .. } | Operation::Get { key, .. } | Operation::Delete { key, .. } => {
+            key
+        }
+        Operation::DeletePrefix { prefix, .. } => prefix,
+    }
+}
+
+pub(super) fn check_operation(bounds: &Bounds, operation: &Operation) -> Result<(), Error> {
+    match operation {
+        Operation::Put {
+            namespace,
+            key,
+            value,
+            lifetime,
+            ..
+        } => {
+            check_namespace(namespace)?;
+            check_lifetime(*lifetime)?;
+            bounds.check_put(key, value)
+        }
+        Operation::Get { namespace, key } | Operation::Delete { namespace, key, .. } => {
+            check_namespace(namespace)?;
+            check_key(key)
+        }
+        Operation::DeletePrefix { namespace, prefix } => {
+            check_namespace(namespace)?;
+            check_prefix(prefix, "prefix")
+        }
     }
 }
 
@@ -77,6 +151,18 @@ pub(super) fn check_namespace(name: &str) -> Result<(), Error> {
     let name = name.chars().take(MAX_NAMESPACE_NAME_BYTES).collect();
     Err(Error::Invalid {
         message: store::Rejection::InvalidNamespace { name, reason }.to_string(),
+    })
+}
+
+/// A name that no namespace can have, for whatever reason.
+pub(super) fn check_name(name: &str) -> Result<(), Error> {
+    check_namespace(name)?;
+    store::check_namespace_name(name).map_err(|reason| Error::Invalid {
+        message: store::Rejection::InvalidNamespace {
+            name: name.to_owned(),
+            reason,
+        }
+        .to_string(),
     })
 }
 
@@ -156,6 +242,12 @@ mod tests {
             create_revision: u64::MAX,
             keys: u64::MAX,
             bytes: u64::MAX,
+            settings: common::types::NamespaceSettings {
+                max_keys: Some(u64::MAX),
+                max_bytes: Some(u64::MAX),
+                max_value_bytes: Some(u64::MAX),
+                default_ttl: Some(std::time::Duration::MAX),
+            },
         };
         let mut encoded = bytes::BytesMut::new();
         common::transport::write_postcard(&largest, &mut encoded).expect("it is encoded");
@@ -166,6 +258,7 @@ mod tests {
             create_revision: 1,
             keys: 1,
             bytes: 1,
+            settings: store::Settings::default(),
         };
         let most = MAX_NAMESPACES_BYTES / (MAX_NAMESPACE_NAME_BYTES + NAMESPACE_BYTES);
         assert_eq!(check_namespaces(&vec![one.clone(); most]), Ok(()));

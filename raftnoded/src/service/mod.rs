@@ -5,11 +5,15 @@
 //! effect. What needs the leader goes through [`route`]: carried out here if this member leads,
 //! else forwarded, or answered with the leader's address if the caller prefers to go there itself.
 
+mod convert;
 mod forward;
 mod limits;
+mod quota;
 mod read;
 mod route;
 mod status;
+mod views;
+mod watch;
 mod write;
 
 use std::{
@@ -23,16 +27,20 @@ use std::{
 use common::{
     Error,
     transport::Welcome,
-    types::{Leader, Member, Role},
+    types::{Leader, Member, Role, Tag},
 };
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Fsync, Store},
     engine::Engine,
     raft::{Consensus, MemberView, types::MemberInfo},
+    watch::Hub,
 };
 use forward::Forwarder;
+use quota::QuotaNotices;
+use views::Views;
 
 pub use limits::Bounds;
 
@@ -63,6 +71,8 @@ pub struct Part {
     pub consensus: Consensus,
     /// Its state.
     pub engine: Arc<dyn Engine>,
+    /// What changed lately.
+    pub hub: Hub,
 }
 
 /// One request's circumstances.
@@ -72,6 +82,8 @@ pub struct Call {
     pub deadline: Instant,
     /// Whether the caller goes to the leader by itself.
     pub follow_leader: bool,
+    /// What makes a write that is sent again be carried out once.
+    pub tag: Option<Tag>,
 }
 
 impl Call {
@@ -95,7 +107,11 @@ pub struct Service {
     started: Instant,
     part: OnceLock<Arc<Part>>,
     forwarder: Forwarder,
+    views: Views,
+    quotas: QuotaNotices,
     draining: AtomicBool,
+    /// Cancelled when the member begins to drain: ends what only waits.
+    stopping: CancellationToken,
     active: AtomicUsize,
     idle: Notify,
 }
@@ -119,6 +135,9 @@ impl Service {
             started: Instant::now(),
             part: OnceLock::new(),
             forwarder: Forwarder::default(),
+            views: Views::default(),
+            quotas: QuotaNotices::default(),
+            stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             idle: Notify::new(),
@@ -153,6 +172,7 @@ impl Service {
     /// Refuses new requests from now on, and waits for those under way, for at most `patience`.
     pub async fn drain(&self, patience: Duration) {
         self.draining.store(true, Ordering::Release);
+        self.stopping.cancel();
         let _ = tokio::time::timeout(patience, async {
             loop {
                 let idle = self.idle.notified();

@@ -2,21 +2,27 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use common::{
     Error,
     types::{
-        Consistency, CountReply, CountRequest, DescribeNamespaceRequest, Entry, GetReply,
-        GetRequest, ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo,
+        Consistency, CountReply, CountRequest, DescribeLeaseReply, DescribeLeaseRequest,
+        DescribeNamespaceRequest, GetReply, GetRequest, ListLeasesReply, ListLeasesRequest,
+        ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo,
     },
 };
 
 use super::{
     Call, Part, Service,
+    convert::{self, entry, namespace},
     limits::{check_key, check_namespace, check_namespaces, check_prefix},
     route::Refusal,
+    write::encoded,
 };
-use crate::{engine::Reader, raft::ReadError, store};
+use crate::{
+    engine::Reader,
+    raft::ReadError,
+    store::{self, Command},
+};
 
 /// Bytes of entries in one page of a listing, at most: the last entry may go beyond.
 const PAGE_BYTES: usize = 1 << 20;
@@ -24,24 +30,27 @@ const PAGE_BYTES: usize = 1 << 20;
 /// Entries in one page of a listing, at most.
 const PAGE_ENTRIES: usize = 10_000;
 
+/// Keys named in the description of a lease, at most.
+const LEASE_KEYS: usize = 1000;
+
 impl Service {
     /// See [`Data::get`](common::api::Data::get).
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn get(&self, call: Call, request: GetRequest) -> Result<GetReply, Error> {
+    pub async fn get(&self, call: &Call, request: GetRequest) -> Result<GetReply, Error> {
         let _admitted = self.admit()?;
         check_namespace(&request.namespace)?;
         check_key(&request.key)?;
         let request = &request;
         // Read in place, RocksDB too: what is asked for is in a cache as a rule, and a hop to
         // another thread costs more than such a read.
-        let read = |part: &Part| {
+        let read = |part: &Part, clock: u64| {
             // Before the entry: what a revision promises to be in the state must be there.
             let applied = part.consensus.applied();
             let found =
                 store::get(&*part.engine, &request.namespace, &request.key).map_err(read_error)?;
-            let entry = found.map(|found| entry(request.key.clone(), found));
+            let entry = found.map(|found| entry(request.key.clone(), found, clock));
             // A write applied in between is seen, and then said.
             let seen = entry.as_ref().map_or(0, |entry| entry.revision);
             Ok(GetReply {
@@ -50,14 +59,26 @@ impl Service {
             })
         };
         if request.consistency == Consistency::Stale {
-            return read(self.part()?);
+            let part = self.part()?;
+            return read(part, part.consensus.clock());
         }
         self.route(
             call,
             || async {
                 let part = self.part()?;
                 barrier(part, call).await?;
-                Ok(read(part)?)
+                let clock = part.consensus.clock();
+                let reply = read(part, clock)?;
+                let ended = reply
+                    .entry
+                    .as_ref()
+                    .is_some_and(|entry| entry.ttl.is_some_and(|left| left.is_zero()));
+                if ended {
+                    // Boxed: rare, and as large as a write.
+                    Box::pin(self.tick(call)).await?;
+                    return Ok(read(part, clock)?);
+                }
+                Ok(reply)
             },
             |leader| async move { leader.get(request.clone()).await },
         )
@@ -68,7 +89,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn list(&self, call: Call, request: ListRequest) -> Result<ListReply, Error> {
+    pub async fn list(&self, call: &Call, request: ListRequest) -> Result<ListReply, Error> {
         let _admitted = self.admit()?;
         check_namespace(&request.namespace)?;
         check_prefix(&request.prefix, "prefix")?;
@@ -77,10 +98,26 @@ impl Service {
         }
         let there = &request.clone();
         let request = Arc::new(request);
+        if let Some(id) = request.view {
+            return self
+                .route(
+                    call,
+                    || async {
+                        let pinned = self.views.get(id)?;
+                        let request = Arc::clone(&request);
+                        let page = tokio::task::spawn_blocking(move || {
+                            list(&*pinned.view, &request, pinned.clock)
+                        });
+                        Ok(page.await.map_err(internal)??)
+                    },
+                    |leader| async move { leader.list(there.clone()).await },
+                )
+                .await;
+        }
         self.scan(
             call,
             request.consistency,
-            move |view| list(view, &request),
+            move |view, clock| list(view, &request, clock),
             |leader| async move { leader.list(there.clone()).await },
         )
         .await
@@ -90,7 +127,7 @@ impl Service {
     ///
     /// # Errors
     /// [`Error`]
-    pub async fn count(&self, call: Call, request: CountRequest) -> Result<CountReply, Error> {
+    pub async fn count(&self, call: &Call, request: CountRequest) -> Result<CountReply, Error> {
         let _admitted = self.admit()?;
         check_namespace(&request.namespace)?;
         check_prefix(&request.prefix, "prefix")?;
@@ -98,7 +135,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view| {
+            move |view, _| {
                 Ok(CountReply {
                     count: store::count(view, &request.namespace, &request.prefix)
                         .map_err(read_error)?,
@@ -116,7 +153,7 @@ impl Service {
     /// [`Error`]
     pub async fn describe_namespace(
         &self,
-        call: Call,
+        call: &Call,
         request: DescribeNamespaceRequest,
     ) -> Result<NamespaceInfo, Error> {
         let _admitted = self.admit()?;
@@ -125,7 +162,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view| {
+            move |view, _| {
                 store::describe(view, &request.name)
                     .map(namespace)
                     .map_err(read_error)
@@ -141,7 +178,7 @@ impl Service {
     /// [`Error`]
     pub async fn list_namespaces(
         &self,
-        call: Call,
+        call: &Call,
         request: ListNamespacesRequest,
     ) -> Result<Vec<NamespaceInfo>, Error> {
         let _admitted = self.admit()?;
@@ -149,7 +186,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            |view| {
+            |view, _| {
                 let all = store::namespaces(view).map_err(internal)?;
                 check_namespaces(&all)?;
                 Ok(all.into_iter().map(namespace).collect())
@@ -162,23 +199,24 @@ impl Service {
     /// A read of many records, over a pinned view and off the asynchronous threads.
     async fn scan<T, S, R, RF>(
         &self,
-        call: Call,
+        call: &Call,
         consistency: Consistency,
         scan: S,
         there: R,
     ) -> Result<T, Error>
     where
         T: Send + 'static,
-        S: Fn(&dyn Reader) -> Result<T, Error> + Send + Sync + 'static,
+        S: Fn(&dyn Reader, u64) -> Result<T, Error> + Send + Sync + 'static,
         R: Fn(common::Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
         let scan = Arc::new(scan);
         let run = |part: &Part| {
             let view = part.engine.snapshot();
+            let clock = part.consensus.clock();
             let scan = Arc::clone(&scan);
             async move {
-                tokio::task::spawn_blocking(move || scan(&*view))
+                tokio::task::spawn_blocking(move || scan(&*view, clock))
                     .await
                     .map_err(internal)?
             }
@@ -190,16 +228,102 @@ impl Service {
             call,
             || async {
                 let part = self.part()?;
-                barrier(part, call).await?;
+                self.settle(part, call).await?;
                 Ok(run(part).await?)
             },
             there,
         )
         .await
     }
+
+    /// Waits until the state holds everything acknowledged before the call, and hides what has
+    /// ended before it.
+    pub(super) async fn settle(&self, part: &Part, call: &Call) -> Result<(), Refusal> {
+        barrier(part, call).await?;
+        let due = store::next_end(&*part.engine).map_err(internal)?;
+        if due.is_some_and(|at| at <= part.consensus.clock()) {
+            self.tick(call).await?;
+        }
+        Ok(())
+    }
+
+    /// Brings the clock of the state to now, so that what has ended by the leader's clock is
+    /// hidden from this read and from every later one, whoever leads then.
+    async fn tick(&self, call: &Call) -> Result<(), Refusal> {
+        let tick = Command::Expire { limit: 0 };
+        let call = Call { tag: None, ..*call };
+        match self.propose(&call, encoded(&call, &tick)?).await {
+            Ok(_) => Ok(()),
+            // Whether the tick was written is nothing to a reader.
+            Err(Refusal::Final(Error::OutcomeUnknown { reason })) => {
+                Err(Refusal::Final(Error::NoLeader { reason }))
+            }
+            Err(refusal) => Err(refusal),
+        }
+    }
+
+    /// See [`Data::list_leases`](common::api::Data::list_leases).
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn list_leases(
+        &self,
+        call: &Call,
+        request: ListLeasesRequest,
+    ) -> Result<ListLeasesReply, Error> {
+        let _admitted = self.admit()?;
+        self.scan(
+            call,
+            request.consistency,
+            move |view, clock| {
+                let found = store::leases(view, request.after, PAGE_ENTRIES).map_err(internal)?;
+                let passed = passed(view, clock)?;
+                Ok(ListLeasesReply {
+                    next: found
+                        .last()
+                        .filter(|_| found.len() == PAGE_ENTRIES)
+                        .map(|lease| lease.id),
+                    leases: found
+                        .into_iter()
+                        .map(|lease| convert::lease(lease, passed))
+                        .collect(),
+                })
+            },
+            |leader| async move { leader.list_leases(request).await },
+        )
+        .await
+    }
+
+    /// See [`Data::describe_lease`](common::api::Data::describe_lease).
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn describe_lease(
+        &self,
+        call: &Call,
+        request: DescribeLeaseRequest,
+    ) -> Result<DescribeLeaseReply, Error> {
+        let _admitted = self.admit()?;
+        self.scan(
+            call,
+            request.consistency,
+            move |view, clock| {
+                let found = store::describe_lease(view, request.id, LEASE_KEYS);
+                let (lease, keys) = found
+                    .map_err(internal)?
+                    .ok_or(Error::LeaseNotFound { id: request.id })?;
+                Ok(DescribeLeaseReply {
+                    lease: convert::lease(lease, passed(view, clock)?),
+                    keys,
+                })
+            },
+            |leader| async move { leader.describe_lease(request).await },
+        )
+        .await
+    }
 }
 
-async fn barrier(part: &Part, call: Call) -> Result<(), Refusal> {
+pub(super) async fn barrier(part: &Part, call: &Call) -> Result<(), Refusal> {
     let waited = tokio::time::timeout_at(call.last_word().into(), part.consensus.read_barrier());
     match waited.await {
         Ok(Ok(())) => Ok(()),
@@ -211,7 +335,7 @@ async fn barrier(part: &Part, call: Call) -> Result<(), Refusal> {
     }
 }
 
-fn list(view: &dyn Reader, request: &ListRequest) -> Result<ListReply, Error> {
+fn list(view: &dyn Reader, request: &ListRequest, clock: u64) -> Result<ListReply, Error> {
     let limit = match request.limit as usize {
         0 => PAGE_ENTRIES,
         limit => limit.min(PAGE_ENTRIES),
@@ -235,39 +359,25 @@ fn list(view: &dyn Reader, request: &ListRequest) -> Result<ListReply, Error> {
         entries: page
             .entries
             .into_iter()
-            .map(|(key, found)| entry(key, found))
+            .map(|(key, found)| entry(key, found, clock))
             .collect(),
         next: page.next,
         revision: applied(view)?,
     })
 }
 
-fn entry(key: Bytes, found: store::Entry) -> Entry {
-    Entry {
-        key,
-        value: found.value,
-        create_revision: found.create_revision,
-        revision: found.mod_revision,
-        version: found.version,
-    }
+/// How much of the time to live of a lease has passed since the clock of the state.
+fn passed(view: &dyn Reader, clock: u64) -> Result<u64, Error> {
+    let state = store::clock(view).map_err(internal)?;
+    Ok(clock.saturating_sub(state))
 }
 
-fn namespace(found: store::NamespaceInfo) -> NamespaceInfo {
-    NamespaceInfo {
-        name: found.name,
-        id: found.id,
-        create_revision: found.create_revision,
-        keys: found.keys,
-        bytes: found.bytes,
-    }
-}
-
-fn applied(reader: &dyn Reader) -> Result<u64, Error> {
+pub(super) fn applied(reader: &dyn Reader) -> Result<u64, Error> {
     let position = store::applied(reader).map_err(internal)?;
     Ok(position.map_or(0, |position| position.index))
 }
 
-fn read_error(error: store::ReadError) -> Error {
+pub(super) fn read_error(error: store::ReadError) -> Error {
     match error {
         store::ReadError::NamespaceNotFound { name } => {
             Error::NamespaceNotFound { namespace: name }
@@ -279,7 +389,7 @@ fn read_error(error: store::ReadError) -> Error {
     }
 }
 
-fn internal(error: impl std::fmt::Display) -> Error {
+pub(super) fn internal(error: impl std::fmt::Display) -> Error {
     Error::Internal {
         message: error.to_string(),
     }

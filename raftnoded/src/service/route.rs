@@ -30,7 +30,7 @@ impl Service {
     /// caller that follows the leader is told instead.
     pub(super) async fn route<T, H, HF, R, RF>(
         &self,
-        call: Call,
+        call: &Call,
         here: H,
         there: R,
     ) -> Result<T, Error>
@@ -71,7 +71,7 @@ impl Service {
     fn forward<'a, T, R, RF>(
         &'a self,
         leader: Leader,
-        call: Call,
+        call: &'a Call,
         there: &'a R,
     ) -> BoxFuture<'a, Result<T, Error>>
     where
@@ -80,11 +80,11 @@ impl Service {
     {
         Box::pin(async move {
             let client = self.forwarder.client(&leader.address, call.deadline)?;
-            there(client).await
+            there(client.with_tag(call.tag)).await
         })
     }
 
-    async fn await_leader(&self, part: &Part, call: Call) -> Result<(), Error> {
+    async fn await_leader(&self, part: &Part, call: &Call) -> Result<(), Error> {
         let left = call.last_word().saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Error::NoLeader {

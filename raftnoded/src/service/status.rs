@@ -17,6 +17,7 @@ impl Service {
         if let Some(part) = self.part.get() {
             fill(&mut status, part);
         }
+        status.notices = self.quotas.latest();
         status
     }
 }
@@ -49,6 +50,7 @@ fn base(about: &About) -> MemberStatus {
         fsync_p99: Duration::ZERO,
         since_quorum: None,
         alarms,
+        notices: Vec::new(),
         members: Vec::new(),
     }
 }

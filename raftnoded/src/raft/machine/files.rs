@@ -161,22 +161,27 @@ pub(super) fn read(path: &Path) -> io::Result<BufReader<File>> {
 mod tests {
     use super::*;
     use crate::engine::{Batch, Memory, Reader};
-    use crate::store::{Command, Position};
+    use crate::store::{Applier, Command, Lifetime, Position, Proposal};
 
     /// An engine that has applied one put at an index.
     fn applied(index: u64) -> Memory {
         let engine = Memory::new();
         let mut batch = Batch::new(&engine);
         store::initialize(&mut batch).unwrap();
+        engine.write(batch.into_writes()).unwrap();
         let put = Command::Put {
             namespace: "default".to_owned(),
             key: "k".into(),
             value: index.to_string().into(),
             create_namespace: false,
+            condition: None,
+            lifetime: Lifetime::Default,
+            previous: false,
         };
-        store::apply(&mut batch, index, put).unwrap().unwrap();
-        store::set_applied(&mut batch, Position { term: 1, index });
-        let writes = batch.into_writes();
+        let put = Proposal::decode(&put.encode(None).unwrap()).unwrap();
+        let mut applier = Applier::new(&engine).unwrap();
+        applier.apply(index, put).unwrap().unwrap();
+        let writes = applier.finish(Some(Position { term: 1, index })).writes;
         engine.write(writes).unwrap();
         engine
     }

@@ -105,6 +105,8 @@ fn entry(key: Bytes, size: usize) -> GetReply {
             create_revision: 1,
             revision: 1,
             version: 1,
+            ttl: None,
+            lease: None,
         }),
         revision: 1,
     }
