@@ -6,7 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use common::{transport::MAX_TIMEOUT, types::Consistency};
 
 use crate::{
-    commands::{bench, completion, count, del, get, leader, ls, members, ns, put},
+    commands::{
+        bench, completion, count, del, edit, elect, export, get, import, incr, leader, lease, lock,
+        ls, members, ns, put, touch, txn, watch,
+    },
     failure::Failure,
     output::{Format, When},
 };
@@ -22,12 +25,12 @@ const DEFAULT_PORT: u16 = 7420;
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  success                         6  no leader or no quorum; nothing was applied
-  1  error                           7  timed out; a write may or may not be applied
-  2  wrong usage                     8  not permitted
-  3  key or namespace not found      9  quota or limit exceeded
-  4  precondition failed, or exists  10 confirmation needed or declined
-  5  no member reachable             130 interrupted";
+  0  success                            6  no leader or no quorum; nothing was applied
+  1  error                              7  timed out; a write may or may not be applied
+  2  wrong usage                        8  not permitted
+  3  key, namespace or lease not found  9  quota or limit exceeded
+  4  precondition failed, or exists     10 confirmation needed or declined
+  5  no member reachable                130 interrupted";
 
 const OUTPUT_FORMS: &str = "\
 Output:
@@ -35,10 +38,10 @@ Output:
   table  for people; on a terminal, control characters are escaped
   plain  for scripts: one line a record, fields separated by tabs, no header. In keys and values a
          backslash is \\\\, a tab \\t, a newline \\n, a carriage return \\r, and any other control
-         character or byte that is not UTF-8 \\xNN.
+         character or byte that is not UTF-8 \\xNN. A field without a value is -.
   json   for programs: one object a line. 64-bit ids, terms, log indexes and revisions are strings;
          `key` and `value` where they are UTF-8, else `key_b64` and `value_b64`. Errors on stderr
-         are {code, message, hint, retryable}.";
+         are {code, message, hint, retryable}; a failed condition adds `key` and `current`.";
 
 /// Reads and writes a raftnode cluster, and shows how it is doing.
 #[derive(Debug, Parser)]
@@ -166,10 +169,35 @@ pub(crate) enum Command {
     Ls(ls::Args),
     /// Count keys
     Count(count::Args),
-    /// Create, list, describe and delete namespaces
+    /// Set how long a key lives
+    Touch(touch::Args),
+    /// Add to a number
+    Incr(incr::Args),
+    /// Edit a value, and write it only if nobody else did meanwhile
+    Edit(edit::Args),
+    /// Print changes as they happen
+    Watch(watch::Args),
+    /// Compare, then do one thing or another, all or nothing
+    Txn(txn::Args),
+    /// Write a namespace to a file or stdout
+    Export(export::Args),
+    /// Read a namespace from a file or stdin
+    Import(import::Args),
+    /// Grant, keep alive, revoke and show leases
+    #[command(subcommand)]
+    Lease(lease::Command),
+    /// Hold a lock while a command runs
+    Lock(lock::Args),
+    /// Campaign for an office, or observe who holds it
+    Elect(elect::Args),
+    /// Create, list, describe, set and delete namespaces
     #[command(subcommand)]
     Ns(ns::Command),
     /// Show every member: role, term, log, lag, health
+    ///
+    /// Below the table stands what is well but may not stay so, like a namespace that has used most
+    /// of a quota. plain: NAME, ID, ROLE, TERM, LAST_LOG, COMMIT, APPLIED, LAG, STORE, ADDRESS,
+    /// HEALTH, REASON, NOTICES.
     Status,
     /// Say in one line whether the cluster is healthy
     ///

@@ -1,8 +1,10 @@
 //! What can go wrong, what to do about it, and the exit code that says so to scripts.
 
-use std::{io, process::ExitCode};
+mod api;
 
-use common::Error;
+use std::{io, os::unix::ffi::OsStrExt, path::PathBuf, process::ExitCode};
+
+use common::{Error, ErrorCode, types::Current};
 
 use crate::output::bytes::quote;
 
@@ -16,7 +18,7 @@ pub(crate) enum Exit {
     Error = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// No such key or namespace.
+    /// No such key, namespace or lease.
     NotFound = 3,
     /// A precondition failed, or the thing exists already.
     Precondition = 4,
@@ -44,7 +46,7 @@ impl From<Exit> for ExitCode {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The cluster, or the way to it.
-    #[error(transparent)]
+    #[error("{}", api::message(.0))]
     Api(#[from] Error),
     /// There is no such key.
     #[error("key {} not found in namespace {namespace:?}", quote(.key))]
@@ -64,6 +66,23 @@ pub(crate) enum Failure {
     /// A file or stdin could not be read.
     #[error("cannot read {what}: {}", in_words(.source))]
     Input { what: String, source: io::Error },
+    /// The value cannot be edited as text.
+    #[error("the value of key {} in namespace {namespace:?} is not UTF-8 text", quote(.key))]
+    NotText {
+        namespace: String,
+        key: Vec<u8>,
+        /// The revision of the value.
+        revision: u64,
+    },
+    /// Somebody else wrote the key that was edited.
+    #[error(transparent)]
+    Conflict(Box<Conflict>),
+    /// The editor could not be started, or did not end well.
+    #[error("the editor `{editor}` {reason}; nothing was changed")]
+    Editor { editor: String, reason: String },
+    /// The file to edit could not be made.
+    #[error("cannot make a temporary file: {}", in_words(.source))]
+    Scratch { source: io::Error },
     /// The question could not be asked.
     #[error("cannot ask on the terminal: {0}")]
     Prompt(#[source] io::Error),
@@ -76,21 +95,52 @@ pub(crate) enum Failure {
     /// Ctrl-C.
     #[error("interrupted")]
     Interrupted,
+    /// What only one command can fail with: it says what, and what to do.
+    #[error("{message}")]
+    Specific {
+        exit: Exit,
+        code: &'static str,
+        message: String,
+        hint: Option<String>,
+    },
+}
+
+/// What an edit found that came too late.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "key {} in namespace {namespace:?} {}; nothing was changed",
+    quote(.key), meanwhile(.current.as_ref())
+)]
+pub(crate) struct Conflict {
+    pub(crate) namespace: String,
+    pub(crate) key: Vec<u8>,
+    /// What the key is; none if it is not there any more.
+    pub(crate) current: Option<Current>,
+    /// From what is there now to the user's text.
+    pub(crate) difference: String,
+    /// The file with the user's text.
+    pub(crate) kept: PathBuf,
 }
 
 impl Failure {
     /// The exit code for this failure. A closed pipe is none: whoever read has seen enough.
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Self::Api(error) => api_exit(error),
+            Self::Api(error) => api::exit(error),
             Self::KeyNotFound { .. } => Exit::NotFound,
             Self::Usage { .. } => Exit::Usage,
             Self::Unconfirmed { .. } | Self::Declined => Exit::Unconfirmed,
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
-            Self::Input { .. } | Self::Prompt(_) | Self::Output(_) | Self::Runtime(_) => {
-                Exit::Error
-            }
+            Self::Conflict(_) => Exit::Precondition,
+            Self::Input { .. }
+            | Self::NotText { .. }
+            | Self::Editor { .. }
+            | Self::Scratch { .. }
+            | Self::Prompt(_)
+            | Self::Output(_)
+            | Self::Runtime(_) => Exit::Error,
             Self::Interrupted => Exit::Interrupted,
+            Self::Specific { exit, .. } => *exit,
         }
     }
 
@@ -103,18 +153,39 @@ impl Failure {
             Self::Unconfirmed { .. } => "confirmation_required",
             Self::Declined => "declined",
             Self::Input { .. } => "input",
+            Self::NotText { .. } => "not_text",
+            Self::Conflict(_) => ErrorCode::ConditionFailed.as_str(),
+            Self::Editor { .. } => "editor",
+            Self::Scratch { .. } => "temporary_file",
             Self::Prompt(_) => "prompt",
             Self::Output(_) => "output",
             Self::Runtime(_) => "runtime",
             Self::Interrupted => "interrupted",
+            Self::Specific { code, .. } => code,
         }
     }
 
     /// What to do next, where there is something to say.
     pub(crate) fn hint(&self) -> Option<String> {
         match self {
-            Self::Api(error) => api_hint(error),
-            Self::Usage { hint, .. } => hint.clone(),
+            Self::Api(error) => api::hint(error),
+            Self::Usage { hint, .. } | Self::Specific { hint, .. } => hint.clone(),
+            Self::NotText {
+                namespace,
+                key,
+                revision,
+            } => {
+                let name = name(namespace, key);
+                Some(format!(
+                    "take it with `raftctl get {name} > FILE`, and put it back with `raftctl put \
+                     {name} --file FILE --if-revision {revision}`"
+                ))
+            }
+            Self::Conflict(conflict) => Some(conflict.hint()),
+            Self::Editor { .. } => Some("VISUAL or EDITOR names another one".to_owned()),
+            Self::Scratch { .. } => {
+                Some("TMPDIR names another directory for temporary files".to_owned())
+            }
             Self::Unconfirmed { .. } => Some("pass --yes to do it without a question".to_owned()),
             _ => None,
         }
@@ -127,63 +198,60 @@ impl Failure {
 
     /// Whether `--quiet` leaves it to the exit code alone.
     pub(crate) fn expected(&self) -> bool {
-        matches!(self, Self::KeyNotFound { .. })
+        matches!(
+            self,
+            Self::KeyNotFound { .. }
+                | Self::Api(Error::ConditionFailed { .. })
+                | Self::Specific {
+                    exit: Exit::NotFound,
+                    ..
+                }
+        )
+    }
+
+    /// The key that is not as the command wanted it, and what it is, if there is such a key.
+    pub(crate) fn conflict(&self) -> Option<(&[u8], Option<Current>)> {
+        match self {
+            Self::Api(Error::ConditionFailed { key, current, .. }) => Some((key, *current)),
+            Self::Conflict(conflict) => Some((&conflict.key, conflict.current)),
+            _ => None,
+        }
     }
 }
 
-fn api_exit(error: &Error) -> Exit {
-    match error {
-        Error::NotLeader { .. } | Error::NoLeader { .. } | Error::ShuttingDown => Exit::NoQuorum,
-        Error::OutcomeUnknown { .. } | Error::DeadlineExceeded { .. } => Exit::Timeout,
-        Error::Overloaded { .. } | Error::TooLarge { .. } => Exit::Limit,
-        Error::NamespaceNotFound { .. } => Exit::NotFound,
-        Error::NamespaceExists { .. } | Error::NamespaceNotEmpty { .. } => Exit::Precondition,
-        Error::Invalid { .. } => Exit::Usage,
-        Error::Unreachable { .. } => Exit::Unreachable,
-        _ => Exit::Error,
+impl Conflict {
+    fn hint(&self) -> String {
+        let condition = match self.current {
+            Some(current) => format!("--if-revision {}", current.revision),
+            None => "--if-absent".to_owned(),
+        };
+        format!(
+            "bring your text together with what is there, then `raftctl put {} --file {} \
+             {condition}`",
+            name(&self.namespace, &self.key),
+            api::word(self.kept.as_os_str().as_bytes(), "FILE")
+        )
     }
 }
 
-fn api_hint(error: &Error) -> Option<String> {
-    let hint = match error {
-        Error::NotLeader { .. } | Error::NoLeader { .. } => {
-            "a majority of the voters must be up and reach each other; see `raftctl status`"
-        }
-        Error::OutcomeUnknown { .. } => {
-            "read the key to see whether the write took effect before you send it again"
-        }
-        Error::Overloaded { retry_after, .. } => {
-            return Some(format!("try again in {retry_after:?} or later"));
-        }
-        Error::DeadlineExceeded { .. } => {
-            "see `raftctl status`, or give it more time with --timeout"
-        }
-        Error::ShuttingDown => "try again: another member takes over",
-        Error::NamespaceNotFound { .. } => {
-            "`raftctl ns ls` shows the namespaces, `raftctl ns create NAME` makes one"
-        }
-        Error::NamespaceNotEmpty { .. } => {
-            "pass --yes to delete it together with its keys, or delete the keys first"
-        }
-        Error::TooLarge { setting, .. } if setting.starts_with("--") => {
-            return Some(format!(
-                "store less, or raise {setting} of raftnoded on every member"
-            ));
-        }
-        Error::Incompatible { .. } => "use a raftctl of the same release as the members",
-        Error::Unreachable { .. } => {
-            "is raftnoded running there? name members with --endpoints HOST:PORT,... or \
-             RAFTCTL_ENDPOINTS"
-        }
-        Error::Internal { .. } => "the member's log says more",
-        _ => return None,
-    };
-    Some(hint.to_owned())
+fn meanwhile(current: Option<&Current>) -> String {
+    match current {
+        Some(Current { version, revision }) => format!(
+            "was written by somebody else meanwhile (version {version}, revision {revision})"
+        ),
+        None => "was deleted meanwhile".to_owned(),
+    }
+}
+
+/// Namespace and key as words of a command line.
+fn name(namespace: &str, key: &[u8]) -> String {
+    let namespace = api::word(namespace.as_bytes(), "NS");
+    format!("{namespace} {}", api::word(key, "KEY"))
 }
 
 /// A fault of this process's own files, without the operating system's number for it: the words
 /// before the number say the same.
-fn in_words(error: &io::Error) -> String {
+pub(crate) fn in_words(error: &io::Error) -> String {
     let message = error.to_string();
     match message.rfind(" (os error ") {
         Some(end) => message[..end].to_owned(),
@@ -192,130 +260,4 @@ fn in_words(error: &io::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn api(error: Error) -> (u8, &'static str, bool) {
-        let failure = Failure::from(error);
-        (failure.exit() as u8, failure.code(), failure.retryable())
-    }
-
-    #[test]
-    fn every_error_of_the_api_has_its_documented_exit_code() {
-        let reason = String::new;
-        let namespace = || "n".to_owned();
-        let table = [
-            (Error::NotLeader { leader: None }, 6),
-            (Error::NoLeader { reason: reason() }, 6),
-            (Error::ShuttingDown, 6),
-            (Error::OutcomeUnknown { reason: reason() }, 7),
-            (
-                Error::DeadlineExceeded {
-                    timeout: Duration::from_secs(5),
-                },
-                7,
-            ),
-            (
-                Error::Overloaded {
-                    reason: reason(),
-                    retry_after: Duration::from_millis(50),
-                },
-                9,
-            ),
-            (
-                Error::TooLarge {
-                    what: "value".to_owned(),
-                    size: 2,
-                    limit: 1,
-                    setting: "--max-value-bytes".to_owned(),
-                },
-                9,
-            ),
-            (
-                Error::NamespaceNotFound {
-                    namespace: namespace(),
-                },
-                3,
-            ),
-            (
-                Error::NamespaceExists {
-                    namespace: namespace(),
-                },
-                4,
-            ),
-            (
-                Error::NamespaceNotEmpty {
-                    namespace: namespace(),
-                    keys: 1,
-                },
-                4,
-            ),
-            (Error::Invalid { message: reason() }, 2),
-            (Error::Incompatible { message: reason() }, 1),
-            (Error::Internal { message: reason() }, 1),
-            (Error::Unreachable { reason: reason() }, 5),
-        ];
-        for (error, exit) in table {
-            let retryable = error.is_retryable();
-            let code = error.code().as_str();
-            assert_eq!(api(error), (exit, code, retryable), "{code}");
-        }
-    }
-
-    #[test]
-    fn failures_of_the_tool_itself_have_their_documented_exit_codes() {
-        let missing = Failure::KeyNotFound {
-            namespace: "default".to_owned(),
-            key: b"a\nb".to_vec(),
-        };
-        assert_eq!(missing.exit(), Exit::NotFound);
-        assert_eq!(
-            missing.to_string(),
-            r#"key "a\nb" not found in namespace "default""#
-        );
-        let unconfirmed = Failure::Unconfirmed {
-            effect: "this deletes 3 keys".to_owned(),
-        };
-        assert_eq!(unconfirmed.exit() as u8, 10);
-        assert!(unconfirmed.hint().unwrap().contains("--yes"));
-        assert_eq!(Failure::Declined.exit() as u8, 10);
-        assert_eq!(Failure::Interrupted.exit() as u8, 130);
-        let pipe = |kind: io::ErrorKind| Failure::Output(kind.into()).exit();
-        assert_eq!(pipe(io::ErrorKind::BrokenPipe), Exit::Ok);
-        assert_eq!(pipe(io::ErrorKind::StorageFull), Exit::Error);
-    }
-
-    #[test]
-    fn error_numbers_are_left_out() {
-        let unreadable = |source| Failure::Input {
-            what: "the file".to_owned(),
-            source,
-        };
-        let missing = unreadable(io::Error::from_raw_os_error(2)).to_string();
-        assert!(missing.starts_with("cannot read the file: "), "{missing}");
-        assert!(!missing.contains("os error"), "{missing}");
-        let other = unreadable(io::Error::other("it is odd")).to_string();
-        assert_eq!(other, "cannot read the file: it is odd");
-    }
-
-    #[test]
-    fn a_size_limit_names_the_setting_to_raise_but_a_fixed_one_does_not() {
-        let too_large = |setting: &str| {
-            Failure::from(Error::TooLarge {
-                what: "value".to_owned(),
-                size: 2,
-                limit: 1,
-                setting: setting.to_owned(),
-            })
-            .hint()
-        };
-        assert!(
-            too_large("--max-value-bytes")
-                .unwrap()
-                .contains("--max-value-bytes")
-        );
-        assert_eq!(too_large("fixed"), None);
-    }
-}
+mod tests;

@@ -10,9 +10,12 @@
 mod cli;
 mod commands;
 mod failure;
+mod interrupt;
 mod output;
 mod prompt;
+mod signals;
 mod survey;
+mod tether;
 
 use std::{env, ffi::OsString, process::ExitCode};
 
@@ -28,13 +31,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
+    if let Some(exit) = tether::become_command(&arguments) {
+        return exit;
+    }
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => return not_parsed(&error, &arguments),
     };
     let mut output = Output::new(&cli.globals);
     match run(&cli, &mut output) {
-        Ok(exit) => exit.into(),
+        Ok(exit) => exit,
         Err(failure) => {
             output.failure(&failure);
             failure.exit().into()
@@ -42,7 +48,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
+fn run(cli: &Cli, output: &mut Output) -> Result<ExitCode, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -50,7 +56,7 @@ fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let result = runtime.block_on(async {
         tokio::select! {
             result = commands::run(cli, output) => result,
-            () = interrupted() => Err(Failure::Interrupted),
+            () = interrupt::pressed() => Err(Failure::Interrupted),
         }
     });
     // A prompt or a read of stdin may still be blocking a thread; nobody waits for it any more.
@@ -61,14 +67,6 @@ fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
     let exit = result?;
     output.flush()?;
     Ok(exit)
-}
-
-/// Returns when the user presses Ctrl-C.
-async fn interrupted() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        // No handler could be installed: then the signal ends the process by itself.
-        std::future::pending::<()>().await;
-    }
 }
 
 /// Help, version, or a command line that makes no sense.

@@ -78,6 +78,21 @@ impl Prompt {
         }
     }
 
+    /// Asks whether to go on with something that does no harm; the default is yes. No if nobody can
+    /// be asked.
+    pub(crate) async fn agrees(self, question: String) -> Result<bool, Failure> {
+        if self.yes || !self.interactive {
+            return Ok(self.yes);
+        }
+        ask(move || {
+            Confirm::new()
+                .with_prompt(question)
+                .default(true)
+                .interact()
+        })
+        .await
+    }
+
     /// Asks for a value; empty is an answer. Nothing if nobody can be asked.
     pub(crate) async fn value(self, prompt: String) -> Result<Option<String>, Failure> {
         if self.interactive {
@@ -160,6 +175,8 @@ mod tests {
             );
         }
         assert_eq!(block_on(prompt(false).value(effect())).unwrap(), None);
+        assert!(block_on(prompt(true).agrees(effect())).unwrap());
+        assert!(!block_on(prompt(false).agrees(effect())).unwrap());
     }
 
     #[test]

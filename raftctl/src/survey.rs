@@ -133,6 +133,29 @@ impl Survey {
         self.voters > 0 && self.voters_up >= self.quorum() && self.quorum_lost.is_none()
     }
 
+    /// What is well but may not stay so. It is about what all members have: the leader says it, or
+    /// whoever else answered.
+    pub(crate) fn notices(&self) -> Vec<&str> {
+        let leader = self.leader.as_ref().map(|leader| leader.id);
+        let said_by = |leads: bool| {
+            self.members
+                .iter()
+                .filter(move |seen| (Some(seen.member.id) == leader) == leads)
+                .filter_map(|seen| seen.answer.as_ref().ok())
+        };
+        let mut notices = Vec::new();
+        let speakers: Vec<&MemberStatus> = match said_by(true).next() {
+            Some(leader) => vec![leader],
+            None => said_by(false).collect(),
+        };
+        for notice in speakers.into_iter().flat_map(|status| &status.notices) {
+            if !notices.contains(&notice.as_str()) {
+                notices.push(notice);
+            }
+        }
+        notices
+    }
+
     /// How the cluster is doing, and why it is not doing well.
     pub(crate) fn verdict(&self) -> (Verdict, Vec<String>) {
         let mut reasons = Vec::new();

@@ -44,6 +44,16 @@ fn only_built_commands_exist() {
             "del",
             "ls",
             "count",
+            "touch",
+            "incr",
+            "edit",
+            "watch",
+            "txn",
+            "export",
+            "import",
+            "lease",
+            "lock",
+            "elect",
             "ns",
             "status",
             "health",
@@ -55,10 +65,14 @@ fn only_built_commands_exist() {
         ]
     );
     let under = |name: &str| names(root.find_subcommand(name).unwrap());
-    assert_eq!(under("ns"), ["create", "ls", "describe", "delete"]);
+    assert_eq!(
+        under("lease"),
+        ["grant", "keepalive", "revoke", "ls", "show"]
+    );
+    assert_eq!(under("ns"), ["create", "ls", "describe", "set", "delete"]);
     assert_eq!(under("members"), ["ls"]);
     assert_eq!(under("leader"), ["show"]);
-    assert_eq!(under("bench"), ["put", "get", "mixed"]);
+    assert_eq!(under("bench"), ["put", "get", "mixed", "txn"]);
 }
 
 #[test]
@@ -170,6 +184,23 @@ fn a_value_may_begin_with_a_dash_and_be_empty() {
 }
 
 #[test]
+fn a_number_to_add_may_be_negative() {
+    for by in ["-5", "5", "-9223372036854775808"] {
+        let cli = parse(&["incr", "default", "c", by]).unwrap();
+        let Command::Incr(args) = &cli.command else {
+            panic!("not an incr");
+        };
+        assert!(
+            format!("{args:?}").contains(&format!("by: {by},")),
+            "{args:?}"
+        );
+    }
+    let cli = parse(&["incr", "default", "c"]).unwrap();
+    assert!(format!("{:?}", cli.command).contains("by: 1,"));
+    assert!(parse(&["incr", "default", "c", "1.5"]).is_err());
+}
+
+#[test]
 fn arguments_that_exclude_each_other_are_refused() {
     let kind = |arguments: &[&str]| parse(arguments).unwrap_err().kind();
     let conflict = ErrorKind::ArgumentConflict;
@@ -182,11 +213,39 @@ fn arguments_that_exclude_each_other_are_refused() {
         kind(&["ls", "ns", "--limit", "0"]),
         ErrorKind::ValueValidation
     );
+    for lifetimes in [
+        &["--ttl", "3s", "--lease", "7"][..],
+        &["--ttl", "3s", "--no-ttl"],
+        &["--lease", "7", "--keep-ttl"],
+        &["--keep-ttl", "--no-ttl"],
+    ] {
+        let line = [&["put", "ns", "k", "v"], lifetimes].concat();
+        assert_eq!(kind(&line), conflict, "{lifetimes:?}");
+    }
     assert_eq!(
-        kind(&["put", "ns", "k", "v", "--ttl", "3s"]),
-        ErrorKind::UnknownArgument
+        kind(&["ns", "set", "bank"]),
+        ErrorKind::MissingRequiredArgument
     );
-    assert_eq!(kind(&["watch", "ns"]), ErrorKind::InvalidSubcommand);
+    assert_eq!(
+        kind(&["touch", "ns", "k"]),
+        ErrorKind::MissingRequiredArgument
+    );
+    assert_eq!(
+        kind(&["touch", "ns", "k", "--ttl", "3s", "--no-ttl"]),
+        conflict
+    );
+    for conditions in [
+        &["--if-version", "3", "--if-absent"][..],
+        &["--if-version", "3", "--if-revision", "3"],
+    ] {
+        let line = [&["put", "ns", "k", "v"], conditions].concat();
+        assert_eq!(kind(&line), conflict, "{conditions:?}");
+    }
+    for with_prefix in [&["--if-version", "3"][..], &["--prev"]] {
+        let line = [&["del", "ns", "--prefix", "p"], with_prefix].concat();
+        assert_eq!(kind(&line), conflict, "{with_prefix:?}");
+    }
+    assert_eq!(kind(&["tui"]), ErrorKind::InvalidSubcommand);
 }
 
 #[test]

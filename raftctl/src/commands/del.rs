@@ -4,28 +4,37 @@ use std::ffi::OsString;
 
 use common::{
     Client,
-    types::{Consistency, CountRequest, DeletePrefixRequest, DeleteReply, DeleteRequest},
+    types::{Consistency, CountRequest, DeletePrefixRequest, DeleteReply, DeleteRequest, Entry},
 };
 use serde::Serialize;
 
-use super::{Session, argument_bytes};
+use super::{
+    Session, argument_bytes,
+    condition::ConditionArgs,
+    entry::{Form, State, previous_line, state_fields},
+};
 use crate::{
     failure::Failure,
     output::{
-        Output, Record, Style,
-        bytes::quote,
-        json,
+        Format, Output, Record, Style,
+        bytes::{escape, quote},
+        json, plain,
         table::{counted, grouped},
     },
 };
 
 const DETAILS: &str = "\
 The keys are deleted together or not at all. Keys that do not exist are not counted and are no
-error. Prints how many were deleted and the revision; plain: DELETED, REVISION.
+error. Prints how many were deleted and the revision; plain: DELETED, REVISION. With --prev also
+what was there before; plain: a line for each, with KEY, VALUE, REVISION, VERSION, CREATE_REVISION,
+TTL_MS, LEASE.
+
+A condition must hold of every key named, each of which must exist; else nothing is deleted.
 
 Examples:
   raftctl del default greeting
   raftctl del default a b c
+  raftctl del default greeting --if-version 3 --prev
   raftctl del default --prefix sessions/
   raftctl del default --prefix \"\" --yes       every key of the namespace";
 
@@ -39,8 +48,17 @@ pub(crate) struct Args {
     #[arg(value_name = "KEY", required_unless_present = "prefix")]
     keys: Vec<OsString>,
     /// Delete every key that begins with this; asks first, and needs --yes where it cannot ask
-    #[arg(long, conflicts_with = "keys", allow_hyphen_values = true)]
+    #[arg(
+        long,
+        conflicts_with_all = ["keys", "condition", "prev"],
+        allow_hyphen_values = true
+    )]
     prefix: Option<OsString>,
+    #[command(flatten)]
+    condition: ConditionArgs,
+    /// Print what was there before
+    #[arg(long)]
+    prev: bool,
 }
 
 #[derive(Serialize)]
@@ -49,6 +67,59 @@ struct Deleted<'a> {
     deleted: u64,
     #[serde(serialize_with = "json::as_string")]
     revision: u64,
+    /// Absent unless it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Vec<Before<'a>>>,
+    #[serde(skip)]
+    before: &'a [Entry],
+}
+
+/// What was deleted.
+#[derive(Serialize)]
+struct Before<'a> {
+    #[serde(flatten)]
+    key: json::Key<'a>,
+    #[serde(flatten)]
+    state: State<'a>,
+}
+
+impl<'a> From<&'a Entry> for Before<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            key: json::Key::new(&entry.key),
+            state: State::new(entry, Form::Text),
+        }
+    }
+}
+
+impl<'a> Deleted<'a> {
+    fn new(namespace: &'a str, reply: &'a DeleteReply, prev: bool) -> Self {
+        Self {
+            namespace,
+            deleted: reply.deleted,
+            revision: reply.revision,
+            previous: prev.then(|| reply.previous.iter().map(Before::from).collect()),
+            before: &reply.previous,
+        }
+    }
+
+    /// The lines about what was there before, in the forms that have lines.
+    fn print_before(&self, output: &mut Output) -> Result<(), Failure> {
+        let style = output.style();
+        for entry in self.before {
+            let line = match output.format() {
+                Format::Json => return Ok(()),
+                Format::Table => previous_line(Some(&entry.key), Some(entry), style),
+                Format::Plain => {
+                    let mut fields = vec![escape(&entry.key)];
+                    fields.extend(state_fields(Some(entry), Form::Text));
+                    plain::line(&fields)
+                }
+            };
+            output.raw(line.as_bytes())?;
+        }
+        Ok(())
+    }
 }
 
 impl Record for Deleted<'_> {
@@ -80,19 +151,19 @@ pub(crate) async fn run(
             delete_prefix(request, &client, session).await?
         }
         None => {
+            let keys = args.keys.iter().map(|key| argument_bytes(key)).collect();
             client
                 .delete(DeleteRequest {
-                    namespace: args.namespace.clone(),
-                    keys: args.keys.iter().map(|key| argument_bytes(key)).collect(),
+                    condition: args.condition.chosen(),
+                    previous: args.prev,
+                    ..DeleteRequest::new(&args.namespace, keys)
                 })
                 .await?
         }
     };
-    output.confirmation(&Deleted {
-        namespace: &args.namespace,
-        deleted: reply.deleted,
-        revision: reply.revision,
-    })
+    let deleted = Deleted::new(&args.namespace, &reply, args.prev);
+    output.confirmation(&deleted)?;
+    deleted.print_before(output)
 }
 
 async fn delete_prefix(
@@ -113,6 +184,7 @@ async fn delete_prefix(
             return Ok(DeleteReply {
                 deleted: 0,
                 revision: found.revision,
+                previous: Vec::new(),
             });
         }
         session
@@ -139,25 +211,62 @@ fn effect(request: &DeletePrefixRequest, count: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Format, tests::printed};
+    use crate::output::tests::printed;
+
+    fn show(format: Format, reply: &DeleteReply, prev: bool) -> String {
+        printed(format, false, |output| {
+            let deleted = Deleted::new("default", reply, prev);
+            output.confirmation(&deleted)?;
+            deleted.print_before(output)
+        })
+    }
 
     #[test]
     fn a_deletion_is_confirmed_in_each_form() {
-        let show = |format| {
-            printed(format, false, |output| {
-                output.confirmation(&Deleted {
-                    namespace: "default",
-                    deleted: 3,
-                    revision: 14,
-                })
-            })
+        let reply = DeleteReply {
+            deleted: 3,
+            revision: 14,
+            previous: Vec::new(),
         };
+        let show = |format| show(format, &reply, false);
         assert_eq!(show(Format::Table), "OK  deleted 3  revision 14\n");
         assert_eq!(show(Format::Plain), "3\t14\n");
         assert_eq!(
             show(Format::Json),
             "{\"namespace\":\"default\",\"deleted\":3,\"revision\":\"14\"}\n"
         );
+    }
+
+    #[test]
+    fn what_was_deleted_is_printed_where_it_was_asked() {
+        let entry = |key: &'static str, version| Entry {
+            key: key.into(),
+            value: "v".into(),
+            create_revision: 3,
+            revision: 12,
+            version,
+            ttl: None,
+            lease: None,
+        };
+        let reply = DeleteReply {
+            deleted: 2,
+            revision: 14,
+            previous: vec![entry("a", 1), entry("b", 2)],
+        };
+        let show = |format| show(format, &reply, true);
+        assert_eq!(
+            show(Format::Table),
+            "OK  deleted 2  revision 14\n\
+             previous  a  version 1  revision 12  v\n\
+             previous  b  version 2  revision 12  v\n"
+        );
+        assert_eq!(
+            show(Format::Plain),
+            "2\t14\na\tv\t12\t1\t3\t-\t-\nb\tv\t12\t2\t3\t-\t-\n"
+        );
+        let object: serde_json::Value = serde_json::from_str(&show(Format::Json)).unwrap();
+        assert_eq!(object["previous"][1]["key"], "b");
+        assert_eq!(object["previous"][1]["version"], 2);
     }
 
     #[test]

@@ -1,25 +1,41 @@
-//! An entry as `get --meta` and `ls` print it.
+//! An entry as `get --meta`, `ls` and `--prev` print it.
 
-use common::types::Entry;
+use common::types::{Entry, LeaseId};
 use serde::Serialize;
 
 use crate::output::{
     Record, Row, Style,
     bytes::{base64, escape, hex},
-    json,
-    table::{Cell, Column, Tone, facts, grouped, number, size, text},
+    json, plain,
+    table::{Cell, Column, Tone, cut, facts, grouped, number, size, text},
+    time::remaining,
 };
 
-/// The columns of a listing with values.
-pub(crate) const COLUMNS: [Column; 4] = [
-    text("KEY"),
-    number("REVISION"),
-    number("VERSION"),
-    text("VALUE"),
-];
+const KEY: Column = text("KEY");
+const REVISION: Column = number("REVISION");
+const VERSION: Column = number("VERSION");
+const TTL: Column = text("TTL");
+const VALUE: Column = text("VALUE");
 
-/// The columns of a listing of keys.
-pub(crate) const KEY_COLUMNS: [Column; 3] = [text("KEY"), number("REVISION"), number("VERSION")];
+/// What a listing shows of each entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Columns {
+    /// No values.
+    pub(crate) keys_only: bool,
+    /// How long the keys live: only where one does not live for ever, else it is noise.
+    pub(crate) lives: bool,
+}
+
+impl Columns {
+    pub(crate) fn heads(self) -> &'static [Column] {
+        match (self.keys_only, self.lives) {
+            (false, false) => &[KEY, REVISION, VERSION, VALUE],
+            (false, true) => &[KEY, REVISION, VERSION, TTL, VALUE],
+            (true, false) => &[KEY, REVISION, VERSION],
+            (true, true) => &[KEY, REVISION, VERSION, TTL],
+        }
+    }
+}
 
 /// How a value is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,12 +65,9 @@ impl Form {
     }
 }
 
-/// An entry and how to show it.
+/// An entry without its key, to be flattened into an object.
 #[derive(Serialize)]
-pub(crate) struct EntryRow<'a> {
-    namespace: &'a str,
-    #[serde(flatten)]
-    key: json::Key<'a>,
+pub(crate) struct State<'a> {
     #[serde(flatten)]
     value: json::Value<'a>,
     #[serde(serialize_with = "json::as_string")]
@@ -62,49 +75,113 @@ pub(crate) struct EntryRow<'a> {
     #[serde(serialize_with = "json::as_string")]
     revision: u64,
     version: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ttl_ms: Option<u64>,
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "json::as_optional_string"
+    )]
+    lease: Option<LeaseId>,
+}
+
+impl<'a> State<'a> {
+    pub(crate) fn new(entry: &'a Entry, form: Form) -> Self {
+        Self {
+            value: form.json(&entry.value),
+            create_revision: entry.create_revision,
+            revision: entry.revision,
+            version: entry.version,
+            ttl_ms: entry.ttl.map(json::millis),
+            lease: entry.lease,
+        }
+    }
+}
+
+/// The plain fields of an entry without its key: VALUE, REVISION, VERSION, CREATE_REVISION, TTL_MS,
+/// LEASE; all absent where there is none.
+pub(crate) fn state_fields(entry: Option<&Entry>, form: Form) -> Vec<String> {
+    let Some(entry) = entry else {
+        return vec![plain::ABSENT.to_owned(); 6];
+    };
+    vec![
+        form.field(&entry.value),
+        entry.revision.to_string(),
+        entry.version.to_string(),
+        entry.create_revision.to_string(),
+        plain::optional(entry.ttl.map(json::millis)),
+        plain::optional(entry.lease),
+    ]
+}
+
+/// A line about what was there before, for people: `previous  version 2  revision 1 200  hello`.
+/// With `key`, where there can be several.
+pub(crate) fn previous_line(key: Option<&[u8]>, entry: Option<&Entry>, style: Style) -> String {
+    let mut line = "previous".to_owned();
+    if let Some(key) = key {
+        line.push_str(&format!("  {}", escape(key)));
+    }
+    match entry {
+        Some(entry) => line.push_str(&format!(
+            "  version {}  revision {}  {}",
+            grouped(entry.version),
+            grouped(entry.revision),
+            escape(&entry.value)
+        )),
+        None => line.push_str("  none"),
+    }
+    format!("{}\n", cut(line.trim_end(), style.width))
+}
+
+/// An entry and how to show it.
+#[derive(Serialize)]
+pub(crate) struct EntryRow<'a> {
+    namespace: &'a str,
+    #[serde(flatten)]
+    key: json::Key<'a>,
+    #[serde(flatten)]
+    state: State<'a>,
     #[serde(skip)]
     entry: &'a Entry,
     #[serde(skip)]
     form: Form,
     #[serde(skip)]
-    keys_only: bool,
+    columns: Columns,
 }
 
 impl<'a> EntryRow<'a> {
+    /// With everything there is.
     pub(crate) fn new(namespace: &'a str, entry: &'a Entry, form: Form) -> Self {
         Self {
             namespace,
             key: json::Key::new(&entry.key),
-            value: form.json(&entry.value),
-            create_revision: entry.create_revision,
-            revision: entry.revision,
-            version: entry.version,
+            state: State::new(entry, form),
             entry,
             form,
-            keys_only: false,
+            columns: Columns {
+                keys_only: false,
+                lives: true,
+            },
         }
     }
 
-    /// Without the value.
-    pub(crate) fn key(namespace: &'a str, entry: &'a Entry) -> Self {
-        Self {
-            value: json::Value::default(),
-            keys_only: true,
+    /// As a row of a listing.
+    pub(crate) fn listed(namespace: &'a str, entry: &'a Entry, columns: Columns) -> Self {
+        let mut row = Self {
+            columns,
             ..Self::new(namespace, entry, Form::Text)
+        };
+        if columns.keys_only {
+            row.state.value = json::Value::default();
         }
+        row
     }
 
     fn fields(&self) -> Vec<String> {
-        if self.keys_only {
-            return vec![escape(&self.entry.key)];
+        let mut fields = vec![escape(&self.entry.key)];
+        if !self.columns.keys_only {
+            fields.extend(state_fields(Some(self.entry), self.form));
         }
-        vec![
-            escape(&self.entry.key),
-            self.form.field(&self.entry.value),
-            self.revision.to_string(),
-            self.version.to_string(),
-            self.create_revision.to_string(),
-        ]
+        fields
     }
 }
 
@@ -112,10 +189,18 @@ impl Row for EntryRow<'_> {
     fn cells(&self) -> Vec<Cell> {
         let mut cells = vec![
             Cell::toned(escape(&self.entry.key), Tone::Accent),
-            Cell::number(self.revision),
-            Cell::number(self.version),
+            Cell::number(self.entry.revision),
+            Cell::number(self.entry.version),
         ];
-        if !self.keys_only {
+        if self.columns.lives {
+            cells.push(match (self.entry.ttl, self.entry.lease) {
+                (Some(ttl), Some(id)) => Cell::new(format!("{}, lease {id}", remaining(ttl))),
+                (Some(ttl), None) => Cell::new(remaining(ttl)),
+                (None, Some(id)) => Cell::new(format!("lease {id}")),
+                (None, None) => Cell::toned("-", Tone::Dim),
+            });
+        }
+        if !self.columns.keys_only {
             cells.push(Cell::new(self.form.field(&self.entry.value)));
         }
         cells
@@ -128,17 +213,21 @@ impl Row for EntryRow<'_> {
 
 impl Record for EntryRow<'_> {
     fn table(&self, style: Style) -> String {
-        facts(
-            &[
-                ("key", escape(&self.entry.key)),
-                ("value", self.form.field(&self.entry.value)),
-                ("size", size(self.entry.value.len() as u64)),
-                ("version", grouped(self.version)),
-                ("revision", grouped(self.revision)),
-                ("created at revision", grouped(self.create_revision)),
-            ],
-            style.color,
-        )
+        let mut lines = vec![
+            ("key", escape(&self.entry.key)),
+            ("value", self.form.field(&self.entry.value)),
+            ("size", size(self.entry.value.len() as u64)),
+            ("version", grouped(self.entry.version)),
+            ("revision", grouped(self.entry.revision)),
+            ("created at revision", grouped(self.entry.create_revision)),
+        ];
+        if let Some(ttl) = self.entry.ttl {
+            lines.push(("ttl", remaining(ttl)));
+        }
+        if let Some(id) = self.entry.lease {
+            lines.push(("lease", id.to_string()));
+        }
+        facts(&lines, style.color)
     }
 
     fn plain(&self) -> Vec<String> {
@@ -147,91 +236,4 @@ impl Record for EntryRow<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-
-    use super::*;
-    use crate::output::{Format, tests::printed};
-
-    fn entry(key: &'static [u8], value: &'static [u8]) -> Entry {
-        Entry {
-            key: Bytes::from_static(key),
-            value: Bytes::from_static(value),
-            create_revision: 3,
-            revision: 1200,
-            version: 2,
-        }
-    }
-
-    #[test]
-    fn a_listing_in_each_form() {
-        let entries = [entry(b"a\tb", b"one\ntwo"), entry(b"\xff", b"")];
-        let list = |format, terminal| {
-            printed(format, terminal, |output| {
-                let rows: Vec<_> = entries
-                    .iter()
-                    .map(|entry| EntryRow::new("default", entry, Form::Text))
-                    .collect();
-                output.rows(&COLUMNS, &rows)
-            })
-        };
-        assert_eq!(
-            list(Format::Table, false),
-            "KEY   REVISION  VERSION  VALUE\n\
-             a\\tb     1 200        2  one\\ntwo\n\
-             \\xff     1 200        2\n"
-        );
-        assert_eq!(
-            list(Format::Plain, false),
-            "a\\tb\tone\\ntwo\t1200\t2\t3\n\\xff\t\t1200\t2\t3\n"
-        );
-        assert_eq!(
-            list(Format::Json, false),
-            "{\"namespace\":\"default\",\"key\":\"a\\tb\",\"value\":\"one\\ntwo\",\
-             \"create_revision\":\"3\",\"revision\":\"1200\",\"version\":2}\n\
-             {\"namespace\":\"default\",\"key_b64\":\"/w==\",\"value\":\"\",\
-             \"create_revision\":\"3\",\"revision\":\"1200\",\"version\":2}\n"
-        );
-    }
-
-    #[test]
-    fn keys_alone_have_no_value_in_any_form() {
-        let entry = entry(b"k", b"");
-        let list = |format| {
-            printed(format, false, |output| {
-                output.rows(&KEY_COLUMNS, &[EntryRow::key("default", &entry)])
-            })
-        };
-        assert_eq!(
-            list(Format::Table),
-            "KEY  REVISION  VERSION\nk       1 200        2\n"
-        );
-        assert_eq!(list(Format::Plain), "k\n");
-        assert_eq!(
-            list(Format::Json),
-            "{\"namespace\":\"default\",\"key\":\"k\",\"create_revision\":\"3\",\
-             \"revision\":\"1200\",\"version\":2}\n"
-        );
-    }
-
-    #[test]
-    fn one_entry_with_its_history() {
-        let entry = entry(b"k", b"\x00v");
-        let show = |format, form| {
-            printed(format, false, |output| {
-                output.record(&EntryRow::new("default", &entry, form))
-            })
-        };
-        assert_eq!(
-            show(Format::Table, Form::Hex),
-            "key                  k\n\
-             value                0076\n\
-             size                 2 B\n\
-             version              2\n\
-             revision             1 200\n\
-             created at revision  3\n"
-        );
-        assert_eq!(show(Format::Plain, Form::Base64), "k\tAHY=\t1200\t2\t3\n");
-        assert!(show(Format::Json, Form::Hex).contains(r#""value_hex":"0076""#));
-    }
-}
+mod tests;

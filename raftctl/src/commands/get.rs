@@ -19,8 +19,9 @@ use crate::{
 
 const DETAILS: &str = "\
 Prints the exact bytes of the value. On a terminal a newline is added and control characters are
-escaped. With --meta -o plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION. A key that does not
-exist is exit code 3.
+escaped. --meta adds how long the key will live on, and its lease, if it does not live for ever;
+plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION, TTL_MS, LEASE. A key that does not exist is
+exit code 3.
 
 Examples:
   raftctl get default greeting
@@ -36,7 +37,7 @@ pub(crate) struct Args {
     namespace: String,
     /// The key
     key: OsString,
-    /// Print the key's revisions and version as well
+    /// Print the key's revisions, version and time to live as well
     #[arg(long)]
     meta: bool,
     /// Print the value as hexadecimal
@@ -114,6 +115,8 @@ mod tests {
             create_revision: 3,
             revision: 12,
             version: 2,
+            ttl: None,
+            lease: None,
         };
         printed(format, terminal, |output| {
             print("default", &entry, form, false, output)

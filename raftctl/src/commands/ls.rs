@@ -3,12 +3,12 @@
 use std::ffi::OsString;
 
 use bytes::Bytes;
-use common::types::ListRequest;
+use common::types::{Entry, ListRequest};
 use serde::Serialize;
 
 use super::{
     Session,
-    entry::{COLUMNS, EntryRow, Form, KEY_COLUMNS},
+    entry::{Columns, EntryRow},
     optional_bytes,
 };
 use crate::{
@@ -24,8 +24,9 @@ use crate::{
 const DETAILS: &str = "\
 Without --limit everything is listed, page by page as it arrives; keys written meanwhile may or may
 not be seen. Where --limit leaves more, the token for --page is on stderr, with -o json in a last
-object {\"next_page\": ...} on stdout. On a terminal long lines are cut.
-plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION; with --keys-only: KEY.
+object {\"next_page\": ...} on stdout. On a terminal long lines are cut. Where a key does not live for
+ever the table has a column TTL: how long it will live on.
+plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION, TTL_MS, LEASE; with --keys-only: KEY.
 
 Examples:
   raftctl ls default
@@ -84,27 +85,27 @@ pub(crate) async fn run(
         reverse: args.reverse,
         keys_only: args.keys_only,
         consistency: args.read.consistency.into(),
+        view: None,
     };
-    let mut table = Table::new(if args.keys_only {
-        &KEY_COLUMNS
-    } else {
-        &COLUMNS
-    });
+    let mut columns = Columns {
+        keys_only: args.keys_only,
+        lives: false,
+    };
+    let mut table = Table::new(columns.heads());
     let mut remaining = args.limit;
     let mut any = false;
     loop {
         request.limit = remaining.map_or(0, |left| u32::try_from(left).unwrap_or(u32::MAX));
         let reply = client.list(request.clone()).await?;
+        if !columns.lives && reply.entries.iter().any(is_mortal) {
+            // A page further on, the table begins anew under a heading that has the column.
+            columns.lives = true;
+            table = Table::new(columns.heads());
+        }
         let rows: Vec<_> = reply
             .entries
             .iter()
-            .map(|entry| {
-                if args.keys_only {
-                    EntryRow::key(&args.namespace, entry)
-                } else {
-                    EntryRow::new(&args.namespace, entry, Form::Text)
-                }
-            })
+            .map(|entry| EntryRow::listed(&args.namespace, entry, columns))
             .collect();
         if !rows.is_empty() {
             any = true;
@@ -124,6 +125,11 @@ pub(crate) async fn run(
         output.note("no keys");
     }
     Ok(())
+}
+
+/// Whether a key does not live for ever.
+fn is_mortal(entry: &Entry) -> bool {
+    entry.ttl.is_some() || entry.lease.is_some()
 }
 
 fn tell_next_page(next: &[u8], output: &mut Output) -> Result<(), Failure> {

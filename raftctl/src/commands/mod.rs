@@ -1,23 +1,41 @@
 //! The commands, one file each: its arguments and `run`.
 
 pub(crate) mod bench;
+mod child;
 pub(crate) mod completion;
+mod condition;
 pub(crate) mod count;
 pub(crate) mod del;
-pub(crate) mod entry;
+mod dump;
+pub(crate) mod edit;
+pub(crate) mod elect;
+mod entry;
+pub(crate) mod export;
+mod follow;
 pub(crate) mod get;
 pub(crate) mod health;
+mod hold;
+pub(crate) mod import;
+pub(crate) mod incr;
+mod input;
 pub(crate) mod leader;
+pub(crate) mod lease;
+mod lifetime;
+pub(crate) mod lock;
 pub(crate) mod ls;
 pub(crate) mod members;
 pub(crate) mod ns;
 pub(crate) mod put;
 pub(crate) mod status;
+pub(crate) mod touch;
+pub(crate) mod txn;
 pub(crate) mod version;
+pub(crate) mod watch;
 
 use std::{
     ffi::{OsStr, OsString},
     os::unix::ffi::{OsStrExt, OsStringExt},
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
@@ -26,7 +44,7 @@ use common::{Client, ClientConfig, Error};
 
 use crate::{
     cli::{Cli, Command, Globals},
-    failure::{Exit, Failure},
+    failure::Failure,
     output::{Output, table::milliseconds},
     prompt::Prompt,
     survey::{self, Survey},
@@ -56,14 +74,20 @@ impl Session {
         self.timeout.min(PER_MEMBER)
     }
 
-    /// Connects to the cluster, beginning with the endpoint at `first`.
-    pub(crate) async fn connect_from(&self, first: usize) -> Result<Client, Failure> {
+    /// Connects to the cluster, beginning with the endpoint at `first`; see
+    /// [`ClientConfig::exactly_once`].
+    pub(crate) async fn connect_from(
+        &self,
+        first: usize,
+        exactly_once: bool,
+    ) -> Result<Client, Failure> {
         let mut endpoints = self.endpoints.clone();
         let count = endpoints.len();
         endpoints.rotate_left(first % count);
         let mut config = ClientConfig::new(endpoints);
         config.timeout = self.timeout;
         config.connect_timeout = self.per_member();
+        config.exactly_once = exactly_once;
         match tokio::time::timeout(self.timeout, Client::connect(config)).await {
             Ok(connected) => Ok(connected?),
             Err(_) => Err(Failure::Api(Error::Unreachable {
@@ -75,7 +99,7 @@ impl Session {
     /// Connects to the cluster.
     pub(crate) async fn connect(&self, output: &Output) -> Result<Client, Failure> {
         output.verbose(&format!("connecting to {}", self.endpoints.join(", ")));
-        let client = self.connect_from(0).await?;
+        let client = self.connect_from(0, true).await?;
         for member in client.members() {
             output.verbose(&format!(
                 "member {} (id {}) at {}",
@@ -97,7 +121,7 @@ impl Session {
 }
 
 /// Runs the command that was asked for.
-pub(crate) async fn run(cli: &Cli, output: &mut Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(cli: &Cli, output: &mut Output) -> Result<ExitCode, Failure> {
     let session = Session::new(&cli.globals)?;
     let began = Instant::now();
     let exit = dispatch(&cli.command, &session, output).await?;
@@ -109,23 +133,33 @@ async fn dispatch(
     command: &Command,
     session: &Session,
     output: &mut Output,
-) -> Result<Exit, Failure> {
+) -> Result<ExitCode, Failure> {
     match command {
         Command::Put(args) => put::run(args, session, output).await,
         Command::Get(args) => get::run(args, session, output).await,
         Command::Del(args) => del::run(args, session, output).await,
         Command::Ls(args) => ls::run(args, session, output).await,
         Command::Count(args) => count::run(args, session, output).await,
+        Command::Touch(args) => touch::run(args, session, output).await,
+        Command::Incr(args) => incr::run(args, session, output).await,
+        Command::Edit(args) => edit::run(args, session, output).await,
+        Command::Watch(args) => return watch::run(args, session, output).await,
+        Command::Txn(args) => return txn::run(args, session, output).await.map(ExitCode::from),
+        Command::Export(args) => export::run(args, session, output).await,
+        Command::Import(args) => return import::run(args, session, output).await,
+        Command::Lease(command) => lease::run(command, session, output).await,
+        Command::Lock(args) => return lock::run(args, session, output).await,
+        Command::Elect(args) => return elect::run(args, session, output).await,
         Command::Ns(command) => ns::run(command, session, output).await,
         Command::Status => status::run(session, output).await,
-        Command::Health => return health::run(session, output).await,
+        Command::Health => return health::run(session, output).await.map(ExitCode::from),
         Command::Members(command) => members::run(command, session, output).await,
         Command::Leader(command) => leader::run(command, session, output).await,
         Command::Bench(command) => bench::run(command, session, output).await,
         Command::Completion(args) => completion::run(args, output),
         Command::Version => version::run(output),
     }
-    .map(|()| Exit::Ok)
+    .map(|()| ExitCode::SUCCESS)
 }
 
 /// An argument as the bytes it was given in: keys need not be UTF-8.

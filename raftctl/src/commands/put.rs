@@ -2,38 +2,48 @@
 
 use std::{
     ffi::{OsStr, OsString},
-    fs::{File, FileType},
-    io::{self, IsTerminal, Read},
-    os::{fd::AsFd, unix::fs::FileTypeExt},
-    path::{Path, PathBuf},
+    io::{self, IsTerminal},
+    path::PathBuf,
 };
 
 use bytes::Bytes;
-use common::{Error, transport::MAX_REPLY_BYTES, types::PutRequest};
+use common::types::{Condition, Entry, Lifetime, PutReply, PutRequest};
 use serde::Serialize;
 
-use super::{Session, argument_bytes};
+use super::{
+    Session, argument_bytes,
+    condition::ConditionArgs,
+    entry::{Form, State, previous_line, state_fields},
+    input,
+    lifetime::LifetimeArgs,
+};
 use crate::{
     failure::Failure,
     output::{Output, Record, Style, bytes::quote, json, table::grouped},
 };
 
-/// The most that is read as a value. No server accepts more, and input may have no end.
-const MAX_INPUT_BYTES: u64 = MAX_REPLY_BYTES as u64;
+const DETAILS: &str = "\
+Prints the revision and the version of the key; plain: REVISION, VERSION. With --prev also what was
+there before, or that there was nothing; plain appends its VALUE, REVISION, VERSION,
+CREATE_REVISION, TTL_MS, LEASE.
 
-const EXAMPLES: &str = "\
+Without a choice of its life, the key lives as the namespace has it: for the default time to live,
+else for ever. If a condition does not hold nothing is written, and the error names the version and
+the revision that the key has; with -o json as `current`.
+
 Examples:
   raftctl put default greeting hello
-  raftctl put default greeting \"\"             the empty value
-  raftctl put default offset -5               a value may begin with a dash
-  raftctl put default flag -- --yes           one that looks like an option stands behind --
+  raftctl put default greeting \"\"                 the empty value
+  raftctl put default offset -5                   a value may begin with a dash
+  raftctl put default flag -- --yes               one that looks like an option stands behind --
   raftctl put default logo --file logo.png
-  date | raftctl put default now              the bytes of a pipe, the last newline included
-
-Prints the revision and the version of the key; plain: REVISION, VERSION.";
+  date | raftctl put default now                  the bytes of a pipe, the last newline included
+  raftctl put default code 4711 --ttl 5m
+  raftctl put default config v2 --if-version 3    nobody else wrote it meanwhile
+  raftctl put default owner n1 --if-absent --lease 1150";
 
 #[derive(clap::Args, Debug)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = DETAILS)]
 pub(crate) struct Args {
     /// The namespace
     #[arg(value_name = "NS")]
@@ -46,6 +56,31 @@ pub(crate) struct Args {
     /// Take the value from a file
     #[arg(long, value_name = "FILE", conflicts_with = "value")]
     file: Option<PathBuf>,
+    #[command(flatten)]
+    lifetime: LifetimeArgs,
+    /// Let the key live on as it does; a new one as the namespace has it
+    #[arg(long, group = "lifetime")]
+    keep_ttl: bool,
+    #[command(flatten)]
+    condition: ConditionArgs,
+    /// Only if there is no such key; else exit code 4
+    #[arg(long, group = "condition")]
+    if_absent: bool,
+    /// Print what was there before
+    #[arg(long)]
+    prev: bool,
+}
+
+impl Args {
+    fn lifetime(&self) -> Lifetime {
+        let keep = self.keep_ttl.then_some(Lifetime::Keep);
+        self.lifetime.chosen().or(keep).unwrap_or_default()
+    }
+
+    fn condition(&self) -> Option<Condition> {
+        let absent = self.if_absent.then_some(Condition::Absent);
+        self.condition.chosen().or(absent)
+    }
 }
 
 #[derive(Serialize)]
@@ -56,19 +91,46 @@ struct Stored<'a> {
     #[serde(serialize_with = "json::as_string")]
     revision: u64,
     version: u64,
+    /// Absent unless it was asked for; null if there was nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    previous: Option<Option<State<'a>>>,
+    #[serde(skip)]
+    before: Option<&'a Entry>,
+}
+
+impl<'a> Stored<'a> {
+    fn new(namespace: &'a str, key: &'a [u8], reply: &'a PutReply, prev: bool) -> Self {
+        let before = reply.previous.as_ref();
+        Self {
+            namespace,
+            key: json::Key::new(key),
+            revision: reply.revision,
+            version: reply.version,
+            previous: prev.then(|| before.map(|entry| State::new(entry, Form::Text))),
+            before,
+        }
+    }
 }
 
 impl Record for Stored<'_> {
-    fn table(&self, _: Style) -> String {
-        format!(
+    fn table(&self, style: Style) -> String {
+        let mut lines = format!(
             "OK  revision {}  version {}\n",
             grouped(self.revision),
             grouped(self.version)
-        )
+        );
+        if self.previous.is_some() {
+            lines.push_str(&previous_line(None, self.before, style));
+        }
+        lines
     }
 
     fn plain(&self) -> Vec<String> {
-        vec![self.revision.to_string(), self.version.to_string()]
+        let mut fields = vec![self.revision.to_string(), self.version.to_string()];
+        if self.previous.is_some() {
+            fields.extend(state_fields(self.before, Form::Text));
+        }
+        fields
     }
 }
 
@@ -81,24 +143,29 @@ pub(crate) async fn run(
     let value = value(args, &key, session).await?;
     let client = session.connect(output).await?;
     let reply = client
-        .put(PutRequest::new(&args.namespace, key.clone(), value))
+        .put(PutRequest {
+            condition: args.condition(),
+            lifetime: args.lifetime(),
+            previous: args.prev,
+            ..PutRequest::new(&args.namespace, key.clone(), value)
+        })
         .await?;
-    output.confirmation(&Stored {
-        namespace: &args.namespace,
-        key: json::Key::new(&key),
-        revision: reply.revision,
-        version: reply.version,
-    })
+    let stored = Stored::new(&args.namespace, &key, &reply, args.prev);
+    if args.prev {
+        // It was asked for: more than a confirmation.
+        output.record(&stored)
+    } else {
+        output.confirmation(&stored)
+    }
 }
 
 async fn value(args: &Args, key: &[u8], session: &Session) -> Result<Bytes, Failure> {
     if let Some(path) = &args.file {
-        let path = path.clone();
-        return blocking(move || read_file(&path)).await;
+        return input::file(path, "value").await;
     }
     match args.value.as_deref() {
         Some(value) if value != OsStr::new("-") => return Ok(argument_bytes(value)),
-        Some(_) => return blocking(read_stdin).await,
+        Some(_) => return input::stdin("value").await,
         None => {}
     }
     if io::stdin().is_terminal() {
@@ -106,8 +173,8 @@ async fn value(args: &Args, key: &[u8], session: &Session) -> Result<Bytes, Fail
         if let Some(typed) = session.prompt.value(prompt).await? {
             return Ok(typed.into());
         }
-    } else if is_input(stdin_type().as_ref()) {
-        return blocking(read_stdin).await;
+    } else if input::stdin_offers() {
+        return input::stdin("value").await;
     }
     Err(Failure::Usage {
         message: "the value is missing".to_owned(),
@@ -118,79 +185,25 @@ async fn value(args: &Args, key: &[u8], session: &Session) -> Result<Bytes, Fail
     })
 }
 
-fn stdin_type() -> Option<FileType> {
-    let descriptor = io::stdin().as_fd().try_clone_to_owned().ok()?;
-    let metadata = File::from(descriptor).metadata().ok()?;
-    Some(metadata.file_type())
-}
-
-/// Whether a value may be taken from it unasked: not from `/dev/null` or a closed stdin, where a
-/// forgotten argument would silently store nothing.
-fn is_input(kind: Option<&FileType>) -> bool {
-    kind.is_some_and(|kind| kind.is_fifo() || kind.is_file() || kind.is_socket())
-}
-
-async fn blocking<F>(read: F) -> Result<Bytes, Failure>
-where
-    F: FnOnce() -> Result<Bytes, Failure> + Send + 'static,
-{
-    tokio::task::spawn_blocking(read)
-        .await
-        .map_err(|error| Failure::Runtime(io::Error::other(error)))?
-}
-
-fn read_file(path: &Path) -> Result<Bytes, Failure> {
-    let failed = |source| Failure::Input {
-        what: path.display().to_string(),
-        source,
-    };
-    let file = File::open(path).map_err(failed)?;
-    read_all(file).map_err(failed)?
-}
-
-fn read_stdin() -> Result<Bytes, Failure> {
-    read_all(io::stdin().lock()).map_err(|source| Failure::Input {
-        what: "standard input".to_owned(),
-        source,
-    })?
-}
-
-fn read_all(from: impl Read) -> io::Result<Result<Bytes, Failure>> {
-    let mut value = Vec::new();
-    from.take(MAX_INPUT_BYTES + 1).read_to_end(&mut value)?;
-    let size = value.len() as u64;
-    Ok(if size > MAX_INPUT_BYTES {
-        Err(Failure::Api(Error::TooLarge {
-            what: "value".to_owned(),
-            size,
-            limit: MAX_INPUT_BYTES,
-            setting: "fixed".to_owned(),
-        }))
-    } else {
-        Ok(value.into())
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        failure::Exit,
-        output::{Format, tests::printed},
-    };
+    use crate::output::{Format, tests::printed};
+
+    fn show(format: Format, reply: &PutReply, prev: bool) -> String {
+        printed(format, false, |output| {
+            output.confirmation(&Stored::new("default", b"k", reply, prev))
+        })
+    }
 
     #[test]
     fn a_put_is_confirmed_in_each_form() {
-        let show = |format| {
-            printed(format, false, |output| {
-                output.confirmation(&Stored {
-                    namespace: "default",
-                    key: json::Key::new(b"k"),
-                    revision: 1200,
-                    version: 1,
-                })
-            })
+        let reply = PutReply {
+            revision: 1200,
+            version: 1,
+            previous: None,
         };
+        let show = |format| show(format, &reply, false);
         assert_eq!(show(Format::Table), "OK  revision 1 200  version 1\n");
         assert_eq!(show(Format::Plain), "1200\t1\n");
         assert_eq!(
@@ -200,19 +213,47 @@ mod tests {
     }
 
     #[test]
-    fn input_without_an_end_is_refused_and_not_held() {
-        let failure = read_all(io::repeat(7)).unwrap().unwrap_err();
-        assert_eq!(failure.exit(), Exit::Limit);
-        assert_eq!(read_all(&b"x\n"[..]).unwrap().unwrap(), "x\n");
+    fn what_was_there_before_stands_behind_it() {
+        let reply = PutReply {
+            revision: 1200,
+            version: 3,
+            previous: Some(Entry {
+                key: "k".into(),
+                value: "old\n".into(),
+                create_revision: 7,
+                revision: 1150,
+                version: 2,
+                ttl: None,
+                lease: Some(9),
+            }),
+        };
+        let show = |format| show(format, &reply, true);
+        assert_eq!(
+            show(Format::Table),
+            "OK  revision 1 200  version 3\nprevious  version 2  revision 1 150  old\\n\n"
+        );
+        assert_eq!(show(Format::Plain), "1200\t3\told\\n\t1150\t2\t7\t-\t9\n");
+        assert_eq!(
+            show(Format::Json),
+            "{\"namespace\":\"default\",\"key\":\"k\",\"revision\":\"1200\",\"version\":3,\
+             \"previous\":{\"value\":\"old\\n\",\"create_revision\":\"7\",\"revision\":\"1150\",\
+             \"version\":2,\"lease\":\"9\"}}\n"
+        );
     }
 
     #[test]
-    fn a_value_is_not_taken_from_the_null_device() {
-        let null = File::open("/dev/null").unwrap().metadata().unwrap();
-        assert!(!is_input(Some(&null.file_type())));
-        assert!(!is_input(None));
-        let (reader, _writer) = io::pipe().unwrap();
-        let pipe = File::from(std::os::fd::OwnedFd::from(reader));
-        assert!(is_input(Some(&pipe.metadata().unwrap().file_type())));
+    fn that_there_was_nothing_before_is_said_where_it_was_asked() {
+        let reply = PutReply {
+            revision: 12,
+            version: 1,
+            previous: None,
+        };
+        let show = |format| show(format, &reply, true);
+        assert_eq!(
+            show(Format::Table),
+            "OK  revision 12  version 1\nprevious  none\n"
+        );
+        assert_eq!(show(Format::Plain), "12\t1\t-\t-\t-\t-\t-\t-\n");
+        assert!(show(Format::Json).ends_with("\"version\":1,\"previous\":null}\n"));
     }
 }

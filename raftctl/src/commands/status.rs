@@ -75,6 +75,7 @@ struct StatusObject<'a> {
     term: String,
     commit: String,
     quorum: QuorumObject,
+    notices: Vec<&'a str>,
     members: Vec<MemberObject<'a>>,
 }
 
@@ -113,6 +114,7 @@ struct ToldObject<'a> {
     fsync_p99_us: u128,
     since_quorum_ms: Option<u128>,
     alarms: &'a [String],
+    notices: &'a [String],
 }
 
 fn told(status: &MemberStatus, lag: u64) -> ToldObject<'_> {
@@ -135,6 +137,7 @@ fn told(status: &MemberStatus, lag: u64) -> ToldObject<'_> {
         fsync_p99_us: status.fsync_p99.as_micros(),
         since_quorum_ms: status.since_quorum.map(|since| since.as_millis()),
         alarms: &status.alarms,
+        notices: &status.notices,
     }
 }
 
@@ -146,6 +149,7 @@ fn object(survey: &Survey) -> StatusObject<'_> {
         term: survey.term.to_string(),
         commit: survey.commit.to_string(),
         quorum: QuorumObject::of(survey),
+        notices: survey.notices(),
         members: survey
             .members
             .iter()
@@ -270,7 +274,7 @@ fn heading(survey: &Survey, style: Style) -> String {
     )
 }
 
-/// The table under its heading.
+/// The table under its heading, and what else there is to say below.
 fn table(survey: &Survey, style: Style) -> String {
     let rows: Vec<_> = survey
         .members
@@ -278,7 +282,13 @@ fn table(survey: &Survey, style: Style) -> String {
         .map(|seen| cells(seen, style))
         .collect();
     let part = Table::new(&COLUMNS).part(&rows, style.color, None);
-    format!("{}\n{part}", heading(survey, style))
+    let mut text = format!("{}\n{part}", heading(survey, style));
+    for (index, notice) in survey.notices().into_iter().enumerate() {
+        let gap = if index == 0 { "\n" } else { "" };
+        let word = Tone::Warning.paint("note:", style.color);
+        text.push_str(&format!("{gap}{word} {}\n", escape(notice.as_bytes())));
+    }
+    text
 }
 
 /// A line a member.
@@ -307,6 +317,12 @@ fn lines(survey: &Survey) -> String {
                 escape(seen.member.client_address.as_bytes()),
                 seen.health.as_str().to_owned(),
                 plain::optional((!detail.is_empty()).then(|| escape(detail.as_bytes()))),
+                plain::optional(
+                    status
+                        .map(|status| status.notices.join("; "))
+                        .filter(|notices| !notices.is_empty())
+                        .map(|notices| escape(notices.as_bytes())),
+                ),
             ])
         })
         .collect()

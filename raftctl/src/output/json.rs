@@ -6,7 +6,7 @@
 //! - A key is `key` where it is UTF-8, else `key_b64`; a value likewise.
 //! - Fields are only ever added.
 
-use std::fmt::Display;
+use std::{borrow::Cow, fmt::Display, time::Duration};
 
 use serde::{Serialize, Serializer};
 
@@ -32,6 +32,11 @@ pub(crate) fn as_optional_string<T: Display, S: Serializer>(
     }
 }
 
+/// A duration, for a field whose name ends in `_ms`.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 /// A key, to be flattened into an object.
 #[derive(Debug, Serialize)]
 pub(crate) struct Key<'a> {
@@ -52,6 +57,25 @@ impl<'a> Key<'a> {
                 key: None,
                 key_b64: Some(base64(bytes)),
             },
+        }
+    }
+}
+
+/// A prefix of keys, to be flattened into an object.
+#[derive(Debug, Serialize)]
+pub(crate) struct Prefix<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix_b64: Option<String>,
+}
+
+impl<'a> Prefix<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        let prefix = std::str::from_utf8(bytes).ok();
+        Self {
+            prefix,
+            prefix_b64: prefix.is_none().then(|| base64(bytes)),
         }
     }
 }
@@ -97,20 +121,61 @@ impl<'a> Value<'a> {
 
 /// A failure as `-o json` prints it on stderr.
 #[derive(Debug, Serialize)]
-pub(crate) struct FailureObject {
+pub(crate) struct FailureObject<'a> {
     code: &'static str,
     message: String,
     hint: Option<String>,
     retryable: bool,
+    #[serde(flatten)]
+    conflict: Option<ConflictObject<'a>>,
+    #[serde(flatten)]
+    unwritten: Option<UnwrittenObject<'a>>,
 }
 
-impl From<&Failure> for FailureObject {
-    fn from(failure: &Failure) -> Self {
+/// What an edit adds that came too late.
+#[derive(Debug, Serialize)]
+struct UnwrittenObject<'a> {
+    difference: &'a str,
+    kept: Cow<'a, str>,
+}
+
+/// What a failed condition adds: the key, and what it is; null if there is no such key.
+#[derive(Debug, Serialize)]
+struct ConflictObject<'a> {
+    #[serde(flatten)]
+    key: Key<'a>,
+    current: Option<CurrentObject>,
+}
+
+#[derive(Debug, Serialize)]
+struct CurrentObject {
+    version: u64,
+    #[serde(serialize_with = "as_string")]
+    revision: u64,
+}
+
+impl<'a> From<&'a Failure> for FailureObject<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        let unwritten = match failure {
+            Failure::Conflict(conflict) => Some(UnwrittenObject {
+                difference: &conflict.difference,
+                kept: conflict.kept.to_string_lossy(),
+            }),
+            _ => None,
+        };
         Self {
+            unwritten,
             code: failure.code(),
             message: failure.to_string(),
             hint: failure.hint(),
             retryable: failure.retryable(),
+            conflict: failure.conflict().map(|(key, current)| ConflictObject {
+                key: Key::new(key),
+                current: current.map(|current| CurrentObject {
+                    version: current.version,
+                    revision: current.revision,
+                }),
+            }),
         }
     }
 }
@@ -171,5 +236,30 @@ mod tests {
              changed\",\"hint\":\"a majority of the voters must be up and reach each other; see \
              `raftctl status`\",\"retryable\":true}\n"
         );
+    }
+
+    #[test]
+    fn a_failed_condition_adds_what_the_key_is() {
+        let failed = |current| {
+            let failure = Failure::Api(common::Error::ConditionFailed {
+                namespace: "default".to_owned(),
+                key: "k".into(),
+                current,
+            });
+            let line = line(&FailureObject::from(&failure)).unwrap();
+            serde_json::from_str::<serde_json::Value>(&line).unwrap()
+        };
+        let other = failed(Some(common::types::Current {
+            version: 3,
+            revision: 1200,
+        }));
+        assert_eq!(other["code"], "condition_failed");
+        assert_eq!(other["key"], "k");
+        assert_eq!(
+            other["current"],
+            serde_json::json!({"version": 3, "revision": "1200"})
+        );
+        let missing = failed(None);
+        assert_eq!(missing.get("current"), Some(&serde_json::Value::Null));
     }
 }

@@ -6,7 +6,9 @@
 pub(crate) mod bytes;
 pub(crate) mod json;
 pub(crate) mod plain;
+pub(crate) mod progress;
 pub(crate) mod table;
+pub(crate) mod time;
 
 use std::{
     env,
@@ -16,6 +18,10 @@ use std::{
 
 use clap::ValueEnum;
 use dialoguer::console::Term;
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    io::Errno,
+};
 use serde::Serialize;
 
 use crate::{cli::Globals, failure::Failure};
@@ -220,11 +226,41 @@ impl Output {
         self.out.flush().map_err(Failure::Output)
     }
 
+    /// Returns when whoever reads a pipe on stdout has closed it, which a write would only show
+    /// when there is something to write. Never returns for a file.
+    pub(crate) async fn reader_gone() {
+        // On a thread: nothing but the end of the reader makes it return.
+        let closed = tokio::task::spawn_blocking(|| {
+            let stdout = io::stdout();
+            // An error or a hang-up is told without being asked for.
+            let mut pipe = [PollFd::new(&stdout, PollFlags::empty())];
+            loop {
+                match poll(&mut pipe, None) {
+                    Err(Errno::INTR) => {}
+                    polled => return polled.is_ok(),
+                }
+            }
+        });
+        if !closed.await.unwrap_or(false) {
+            std::future::pending::<()>().await;
+        }
+    }
+
     /// Tells the user something beside the data, on stderr.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             to_stderr(&format!("note: {text}\n"));
         }
+    }
+
+    /// Tells the user, on stderr, what must not be missed: also where quiet is wanted.
+    pub(crate) fn warning(&self, text: &str) {
+        warning(text);
+    }
+
+    /// Shows a unified diff on stderr.
+    pub(crate) fn difference(&self, diff: &str) {
+        to_stderr(&painted_diff(diff, self.stderr_color));
     }
 
     /// Tells what is being done, with `--verbose`.
@@ -258,7 +294,35 @@ fn failure_text(failure: &Failure, color: bool) -> String {
         bytes::escape_for_terminal(failure.to_string().as_bytes())
     );
     if let Some(hint) = failure.hint() {
-        text.push_str(&format!("{} {hint}\n", Tone::Accent.paint("hint:", color)));
+        text.push_str(&format!(
+            "{} {}\n",
+            Tone::Accent.paint("hint:", color),
+            bytes::escape_for_terminal(hint.as_bytes())
+        ));
+    }
+    text
+}
+
+/// [`Output::warning`] for what has no output at hand.
+pub(crate) fn warning(text: &str) {
+    let text = bytes::escape_for_terminal(text.as_bytes());
+    to_stderr(&format!("warning: {text}\n"));
+}
+
+/// A unified diff with its colours, whatever it holds.
+fn painted_diff(diff: &str, color: bool) -> String {
+    let mut text = String::with_capacity(diff.len());
+    for line in diff.lines() {
+        let tone = match line.as_bytes().first() {
+            _ if line.starts_with("--- ") || line.starts_with("+++ ") => Tone::Heading,
+            Some(b'+') => Tone::Good,
+            Some(b'-') => Tone::Bad,
+            Some(b'@') => Tone::Accent,
+            _ => Tone::Normal,
+        };
+        let line = bytes::escape_for_terminal(line.as_bytes());
+        text.push_str(&tone.paint(&line, color));
+        text.push('\n');
     }
     text
 }

@@ -124,6 +124,14 @@ impl Table {
         }
     }
 
+    /// The first columns are so wide from the beginning, for rows that come one at a time.
+    pub(crate) fn at_least(mut self, widths: &[usize]) -> Self {
+        for (width, least) in self.widths.iter_mut().zip(widths) {
+            *width = (*width).max(*least);
+        }
+        self
+    }
+
     /// These rows as lines, under the heading if it is the first part. With `width`, lines are cut
     /// there: only the last column is expected to be long.
     pub(crate) fn part(&mut self, rows: &[Vec<Cell>], color: bool, width: Option<usize>) -> String {
@@ -191,6 +199,11 @@ pub(crate) fn facts(facts: &[(&str, String)], color: bool) -> String {
         let _ = writeln!(lines, "{}{GAP}{value}", Tone::Dim.paint(&name, color));
     }
     lines
+}
+
+/// A line of text that ends at the edge of the terminal, if there is one.
+pub(crate) fn cut(line: &str, width: Option<usize>) -> String {
+    truncate_str(line, width.unwrap_or(usize::MAX), "\u{2026}").into_owned()
 }
 
 /// The digits in groups of three: `1 284 913`.

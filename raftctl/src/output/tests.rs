@@ -92,6 +92,16 @@ fn a_failure_says_what_and_what_next() {
 }
 
 #[test]
+fn a_diff_has_colours_and_nothing_that_drives_a_terminal() {
+    let diff = "--- a\n+++ b\n@@ -1 +1 @@\n-\x1b[2J\n+x\n";
+    assert_eq!(
+        painted_diff(diff, false),
+        "--- a\n+++ b\n@@ -1 +1 @@\n-\\x1b[2J\n+x\n"
+    );
+    assert!(painted_diff(diff, true).contains("\x1b[32m+x\x1b[0m\n"));
+}
+
+#[test]
 fn colour_follows_the_flag_then_the_environment_then_the_terminal() {
     let decide = |when: When, terminal: bool, set: &[(&str, &str)]| {
         when.colored(terminal, |name| {

@@ -45,6 +45,7 @@ pub(crate) fn status(id: u64, role: Role, leader: Option<u64>) -> MemberStatus {
         fsync_p99: Duration::from_micros(300),
         since_quorum: (role == Role::Leader).then_some(Duration::from_millis(50)),
         alarms: Vec::new(),
+        notices: Vec::new(),
         members: vec![member(1), member(2), member(3)],
     }
 }
@@ -178,6 +179,23 @@ fn an_alarm_degrades() {
     let (verdict, reasons) = survey(answers, &[]).verdict();
     assert_eq!(verdict, Verdict::Degraded);
     assert_eq!(reasons, ["n1 alarm (disk 95 % full)"]);
+}
+
+#[test]
+fn a_notice_is_no_alarm_and_is_told_once() {
+    let soon_full = |percent| vec![format!("namespace x uses {percent} % of its max-keys")];
+    let mut answers = all_well();
+    answers[0].notices = soon_full(85);
+    answers[1].notices = soon_full(84);
+    let led = survey(answers.clone(), &[]);
+    assert_eq!(led.verdict(), (Verdict::Healthy, vec![]));
+    assert_eq!(led.notices(), ["namespace x uses 85 % of its max-keys"]);
+    answers[2].notices = soon_full(84);
+    let led_from_afar = survey(answers.split_off(1), &[2]);
+    assert_eq!(
+        led_from_afar.notices(),
+        ["namespace x uses 84 % of its max-keys"]
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use common::{
     Client, Error,
-    types::{Consistency, GetRequest, PutRequest},
+    types::{Consistency, GetRequest, Lifetime, Operation, PutRequest, TxnRequest},
 };
 use hdrhistogram::Histogram;
 
@@ -35,7 +35,17 @@ pub(super) struct Plan {
     pub(super) keys: u64,
     pub(super) value_size: usize,
     pub(super) reads_percent: u8,
+    /// How many puts a transaction has, where writes are transactions.
+    pub(super) txn: Option<u32>,
     pub(super) consistency: Consistency,
+}
+
+/// What one request does.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Put,
+    Get,
+    Txn,
 }
 
 /// When answers count.
@@ -91,6 +101,7 @@ impl Latencies {
 pub(super) struct Tally {
     pub(super) puts: Latencies,
     pub(super) gets: Latencies,
+    pub(super) txns: Latencies,
     /// Reads that found no key.
     pub(super) missing: u64,
     /// By the error's code.
@@ -100,7 +111,15 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn operations(&self) -> u64 {
-        self.puts.count() + self.gets.count()
+        self.puts.count() + self.gets.count() + self.txns.count()
+    }
+
+    fn latencies(&mut self, kind: Kind) -> &mut Latencies {
+        match kind {
+            Kind::Put => &mut self.puts,
+            Kind::Get => &mut self.gets,
+            Kind::Txn => &mut self.txns,
+        }
     }
 
     fn failed(&mut self, error: Error) {
@@ -145,6 +164,42 @@ fn key(index: u64) -> Bytes {
     Bytes::copy_from_slice(&key)
 }
 
+/// Sends one request; whether it found no key.
+async fn send(
+    kind: Kind,
+    client: &Client,
+    plan: &Plan,
+    random: &mut Random,
+    value: &Bytes,
+) -> Result<bool, Error> {
+    let namespace = plan.namespace.as_str();
+    let mut draw = || key(random.next() % plan.keys);
+    match kind {
+        Kind::Get => {
+            let request = GetRequest::new(namespace, draw(), plan.consistency);
+            client.get(request).await.map(|reply| reply.entry.is_none())
+        }
+        Kind::Put => {
+            let request = PutRequest::new(namespace, draw(), value.clone());
+            client.put(request).await.map(|_| false)
+        }
+        Kind::Txn => {
+            let put = |_| Operation::Put {
+                namespace: namespace.to_owned(),
+                key: draw(),
+                value: value.clone(),
+                lifetime: Lifetime::Default,
+                previous: false,
+            };
+            let request = TxnRequest {
+                then: (0..plan.txn.unwrap_or(1)).map(put).collect(),
+                ..TxnRequest::default()
+            };
+            client.txn(request).await.map(|_| false)
+        }
+    }
+}
+
 /// One client: one request after the other until the window closes.
 pub(super) async fn run(
     client: Client,
@@ -158,16 +213,13 @@ pub(super) async fn run(
     let value = random.bytes(plan.value_size);
     let mut began = Instant::now();
     while began < window.until {
-        let key = key(random.next() % plan.keys);
         let read = random.next() % 100 < u64::from(plan.reads_percent);
-        let outcome = if read {
-            let request = GetRequest::new(plan.namespace.as_str(), key, plan.consistency);
-            let reply = client.get(request).await;
-            reply.map(|reply| reply.entry.is_none())
-        } else {
-            let request = PutRequest::new(plan.namespace.as_str(), key, value.clone());
-            client.put(request).await.map(|_| false)
+        let kind = match plan.txn {
+            _ if read => Kind::Get,
+            Some(_) => Kind::Txn,
+            None => Kind::Put,
         };
+        let outcome = send(kind, &client, &plan, &mut random, &value).await;
         let now = Instant::now();
         let counts = now >= window.from && now < window.until;
         match outcome {
@@ -175,12 +227,7 @@ pub(super) async fn run(
                 finished.fetch_add(1, Ordering::Relaxed);
                 if counts {
                     let mut tally = lock(&tally);
-                    let latencies = if read {
-                        &mut tally.gets
-                    } else {
-                        &mut tally.puts
-                    };
-                    latencies.record(now - began);
+                    tally.latencies(kind).record(now - began);
                     tally.missing += u64::from(missing);
                 }
                 began = now;

@@ -10,35 +10,37 @@
 //! clients saw and not what an open stream of requests would have seen (coordinated omission). The
 //! client runs on one thread, and beside members on the same machine it takes its share of them.
 
+mod args;
 mod load;
 mod report;
+mod watchers;
 
 use std::{
-    io::{self, IsTerminal},
+    io,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
-use clap::ValueEnum;
 use common::{
     Client, Error,
     types::{Consistency, CountRequest, CreateNamespaceRequest},
 };
 use futures::{StreamExt, TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tokio::task::JoinSet;
 
 use super::Session;
 use crate::{
-    cli::{ConsistencyArg, parse_duration},
     failure::Failure,
-    output::{Output, table::grouped},
+    output::{Output, progress, table::grouped},
 };
+pub(crate) use args::Command;
+use args::{Fill, LoadArgs, Workload};
 use load::{KEY_PREFIX, Plan, Tally, Window, lock};
 use report::Report;
+use watchers::{Told, Watchers};
 
 /// How many connections are opened at a time.
 const CONNECTING: usize = 32;
@@ -46,135 +48,49 @@ const CONNECTING: usize = 32;
 /// How many writes are under way while the keys are loaded.
 const FILLING: u64 = 256;
 
-/// How often the progress bar moves.
-const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
-
-const DETAILS: &str = "\
-The keys, k00000000000 and so on, stay in the namespace; `raftctl ns delete bench` removes them.
-plain: OPERATION, COUNT, PER_SECOND, P50_US, P99_US, P999_US, MAX_US.";
-
-#[derive(clap::Subcommand, Debug)]
-pub(crate) enum Command {
-    /// Writes alone
-    #[command(after_help = DETAILS)]
-    Put(PutArgs),
-    /// Reads alone
-    #[command(after_help = DETAILS)]
-    Get(GetArgs),
-    /// Reads and writes
-    #[command(after_help = DETAILS)]
-    Mixed(MixedArgs),
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct LoadArgs {
-    /// Requests under way at a time
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=65_536))]
-    clients: u32,
-    /// Connections they share; as many as clients unless given, and never more
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16_384))]
-    connections: Option<u32>,
-    /// Bytes of a value
-    #[arg(long, value_name = "BYTES", default_value_t = 256)]
-    value_size: usize,
-    /// How long to measure
-    #[arg(long, value_name = "DURATION", default_value = "10s", value_parser = parse_length)]
-    duration: Duration,
-    /// How long to run before measuring
-    #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse_duration)]
-    warmup: Duration,
-    /// How many different keys
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=99_999_999_999))]
-    keys: u64,
-    /// The namespace to use; created if it does not exist
-    #[arg(long, value_name = "NS", default_value = "bench")]
-    namespace: String,
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct ReadLoadArgs {
-    /// linearizable, or stale
-    #[arg(
-        long,
-        value_enum,
-        value_name = "LEVEL",
-        default_value = "linearizable",
-        hide_possible_values = true
-    )]
-    consistency: ConsistencyArg,
-    /// Whether to load the keys first: auto does it when some are missing
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto")]
-    fill: Fill,
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct PutArgs {
-    #[command(flatten)]
-    load: LoadArgs,
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct GetArgs {
-    #[command(flatten)]
-    load: LoadArgs,
-    #[command(flatten)]
-    read: ReadLoadArgs,
-}
-
-#[derive(clap::Args, Debug)]
-pub(crate) struct MixedArgs {
-    #[command(flatten)]
-    load: LoadArgs,
-    #[command(flatten)]
-    read: ReadLoadArgs,
-    /// How many of a hundred operations are reads
-    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(0..=100))]
-    ratio: u8,
-}
-
-/// When keys are loaded before reads are measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Fill {
-    Auto,
-    Always,
-    Never,
-}
-
-fn parse_length(text: &str) -> Result<Duration, String> {
-    match parse_duration(text)? {
-        Duration::ZERO => Err("must be longer than zero".to_owned()),
-        length => Ok(length),
-    }
-}
-
 pub(crate) async fn run(
     command: &Command,
     session: &Session,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    let (workload, load, read, reads_percent) = match command {
-        Command::Put(args) => ("put", &args.load, None, 0),
-        Command::Get(args) => ("get", &args.load, Some(&args.read), 100),
-        Command::Mixed(args) => ("mixed", &args.load, Some(&args.read), args.ratio),
-    };
+    let Workload {
+        name,
+        load,
+        read,
+        reads_percent,
+        txn,
+        exactly_once,
+    } = command.workload();
     let plan = Arc::new(Plan {
         namespace: load.namespace.clone(),
         keys: load.keys,
         value_size: load.value_size,
         reads_percent,
+        txn,
         consistency: read.map_or(Consistency::Linearizable, |read| read.consistency.into()),
     });
     let connections = load.connections.unwrap_or(load.clients).min(load.clients);
-    let clients = connect(session, connections).await?;
+    let clients = connect(session, connections, exactly_once).await?;
     prepare(&plan, read.map(|read| read.fill), &clients, output).await?;
-    let tally = measure(&plan, load, &clients, output).await?;
-    output.record(&Report::new(workload, &plan, load, connections, &tally))
+    let watchers = match command {
+        Command::Put(args) if args.watchers > 0 => {
+            let namespace = &load.namespace;
+            Some(Watchers::open(args.watchers, args.watch, namespace, &clients).await?)
+        }
+        _ => None,
+    };
+    let (tally, told) = measure(&plan, load, &clients, watchers, output).await?;
+    output.record(&Report::new(name, &plan, load, connections, &tally, told))
 }
 
-async fn connect(session: &Session, connections: u32) -> Result<Vec<Client>, Failure> {
+async fn connect(
+    session: &Session,
+    connections: u32,
+    exactly_once: bool,
+) -> Result<Vec<Client>, Failure> {
     // Each begins with another endpoint: stale reads stay with the member that was reached first.
     stream::iter(0..connections as usize)
-        .map(|index| session.connect_from(index))
+        .map(|index| session.connect_from(index, exactly_once))
         .buffered(CONNECTING)
         .try_collect()
         .await
@@ -200,6 +116,7 @@ async fn prepare(
         Err(Error::NamespaceNotFound { .. }) => {
             let request = CreateNamespaceRequest {
                 name: plan.namespace.clone(),
+                ..CreateNamespaceRequest::default()
             };
             match client.create_namespace(request).await {
                 Ok(_) | Err(Error::NamespaceExists { .. }) => 0,
@@ -219,9 +136,9 @@ async fn prepare(
 
 async fn load_keys(plan: &Arc<Plan>, clients: &[Client], output: &Output) -> Result<(), Failure> {
     output.verbose(&format!("loading {} keys", grouped(plan.keys)));
-    let bar = progress_bar(
+    let bar = progress::bar(
         output,
-        plan.keys,
+        Some(plan.keys),
         "loading keys {wide_bar} {human_pos}/{human_len}",
     );
     let next = Arc::new(AtomicU64::new(0));
@@ -230,7 +147,7 @@ async fn load_keys(plan: &Arc<Plan>, clients: &[Client], output: &Output) -> Res
         let client = clients[index as usize % clients.len()].clone();
         tasks.spawn(load::fill(client, plan.clone(), index, next.clone()));
     }
-    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+    let mut ticks = tokio::time::interval(progress::INTERVAL);
     loop {
         tokio::select! {
             done = tasks.join_next() => match done {
@@ -250,13 +167,15 @@ async fn measure(
     plan: &Arc<Plan>,
     load: &LoadArgs,
     clients: &[Client],
+    watchers: Option<Watchers>,
     output: &Output,
-) -> Result<Tally, Failure> {
+) -> Result<(Tally, Option<Told>), Failure> {
     let begin = Instant::now();
     let window = Window {
         from: begin + load.warmup,
         until: begin + load.warmup + load.duration,
     };
+    let watching = watchers.map(|watchers| tokio::spawn(watchers.follow(window)));
     let finished = Arc::new(AtomicU64::new(0));
     let shared = Arc::new(Mutex::new(Tally::default()));
     let mut tasks = JoinSet::new();
@@ -272,12 +191,12 @@ async fn measure(
         ));
     }
     let length = load.warmup + load.duration;
-    let bar = progress_bar(
+    let bar = progress::bar(
         output,
-        length.as_millis().try_into().unwrap_or(u64::MAX),
+        length.as_millis().try_into().ok(),
         "{wide_bar} {msg}",
     );
-    let mut ticks = tokio::time::interval(PROGRESS_INTERVAL);
+    let mut ticks = tokio::time::interval(progress::INTERVAL);
     let (mut before, mut since) = (0, begin);
     loop {
         tokio::select! {
@@ -299,20 +218,17 @@ async fn measure(
         }
     }
     bar.finish_and_clear();
+    let told = match watching {
+        Some(watching) => Some(
+            watching
+                .await
+                .map_err(|error| Failure::Runtime(io::Error::other(error)))?,
+        ),
+        None => None,
+    };
     let mut tally = std::mem::take(&mut *lock(&shared));
     match tally.first_error.take() {
         Some(error) if tally.operations() == 0 => Err(error.into()),
-        _ => Ok(tally),
+        _ => Ok((tally, told)),
     }
-}
-
-/// On stderr, where that is a terminal.
-fn progress_bar(output: &Output, length: u64, template: &str) -> ProgressBar {
-    if output.is_quiet() || !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    let bar = ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr());
-    bar.with_style(style)
 }

@@ -6,8 +6,9 @@ use common::types::Consistency;
 use serde::Serialize;
 
 use super::{
-    LoadArgs,
+    args::LoadArgs,
     load::{Latencies, Plan, Tally},
+    watchers::{Told, Watched},
 };
 use crate::output::{
     Record, Style, plain,
@@ -107,6 +108,22 @@ pub(super) struct Report {
     get: Option<Line>,
     missing: u64,
     errors: BTreeMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    txn: Option<Line>,
+    /// Of a transaction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    puts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watch: Option<Watch>,
+}
+
+/// What was told to watchers.
+#[derive(Debug, Serialize)]
+struct Watch {
+    watchers: u32,
+    keys: Watched,
+    events: u64,
+    per_second: f64,
 }
 
 impl Report {
@@ -116,6 +133,7 @@ impl Report {
         load: &LoadArgs,
         connections: u32,
         tally: &Tally,
+        told: Option<Told>,
     ) -> Self {
         let seconds = load.duration.as_secs_f64();
         Self {
@@ -136,11 +154,19 @@ impl Report {
             get: Line::new("get", &tally.gets, seconds),
             missing: tally.missing,
             errors: tally.errors.clone(),
+            txn: Line::new("txn", &tally.txns, seconds),
+            puts: plan.txn,
+            watch: told.map(|told| Watch {
+                watchers: told.watchers,
+                keys: told.watched,
+                events: told.events,
+                per_second: tenths(told.events as f64 / seconds),
+            }),
         }
     }
 
     fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.put.iter().chain(&self.get)
+        self.put.iter().chain(&self.get).chain(&self.txn)
     }
 }
 
@@ -156,6 +182,7 @@ impl Record for Report {
             counted(self.keys, "key"),
             format!("{} s", self.duration_seconds),
         ];
+        what.extend(self.puts.map(|puts| format!("{puts} puts a transaction")));
         what.extend(self.consistency.map(|level| format!("{level} reads")));
         let mut rows: Vec<_> = self.lines().map(Line::cells).collect();
         if self.put.is_some() && self.get.is_some() {
@@ -167,6 +194,18 @@ impl Record for Report {
         }
         let mut text = format!("{}\n\n", what.join(", "));
         text.push_str(&Table::new(&COLUMNS).part(&rows, style.color, style.width));
+        if let Some(watch) = &self.watch {
+            text.push_str(&format!(
+                "\n{} of {}: {}, {} a second\n",
+                counted(watch.watchers.into(), "watcher"),
+                match watch.keys {
+                    Watched::Same => "the same keys",
+                    Watched::Other => "other keys",
+                },
+                counted(watch.events, "event"),
+                grouped(watch.per_second.round() as u64)
+            ));
+        }
         if self.missing > 0 {
             text.push_str(&format!(
                 "\n{} found no key\n",
@@ -187,10 +226,19 @@ impl Record for Report {
 
     fn plain(&self) -> Vec<String> {
         // Two lines for a mix: the record is already made of lines.
-        let lines: Vec<String> = self
+        let mut lines: Vec<String> = self
             .lines()
             .map(|line| plain::line(&line.fields()))
             .collect();
+        lines.extend(self.watch.iter().map(|watch| {
+            let mut fields = vec![
+                "watch".to_owned(),
+                watch.events.to_string(),
+                format!("{:.1}", watch.per_second),
+            ];
+            fields.resize(COLUMNS.len(), plain::ABSENT.to_owned());
+            plain::line(&fields)
+        }));
         vec![lines.concat().trim_end().to_owned()]
     }
 }
@@ -219,6 +267,7 @@ mod tests {
             keys: load.keys,
             value_size: load.value_size,
             reads_percent: 80,
+            txn: None,
             consistency: Consistency::Linearizable,
         };
         let mut tally = Tally::default();
@@ -226,7 +275,58 @@ mod tests {
         tally.gets.fill(4000, Duration::from_micros(250));
         tally.missing = 1;
         tally.errors.insert("overloaded", 7);
-        Report::new("mixed", &plan, &load, 16, &tally)
+        Report::new("mixed", &plan, &load, 16, &tally, None)
+    }
+
+    fn transactions() -> Report {
+        let told = Told {
+            watchers: 3,
+            watched: Watched::Same,
+            events: 30_000,
+        };
+        let load = Wrapper::parse_from(["bench", "--duration", "5s"]).load;
+        let plan = Plan {
+            namespace: load.namespace.clone(),
+            keys: load.keys,
+            value_size: load.value_size,
+            reads_percent: 0,
+            txn: Some(10),
+            consistency: Consistency::Linearizable,
+        };
+        let mut tally = Tally::default();
+        tally.txns.fill(1000, Duration::from_micros(1500));
+        Report::new("txn", &plan, &load, 16, &tally, Some(told))
+    }
+
+    #[test]
+    fn transactions_and_watchers_are_told_too() {
+        let show = |format| printed(format, false, |output| output.record(&transactions()));
+        assert_eq!(
+            show(Format::Table),
+            "\
+16 clients on 16 connections, values of 256 B, 100 000 keys, 5 s, 10 puts a transaction
+
+OPERATION  COUNT  PER SECOND      P50      P99    P99.9      MAX
+txn        1 000         200  1.50 ms  1.50 ms  1.50 ms  1.50 ms
+
+3 watchers of the same keys: 30 000 events, 6 000 a second
+"
+        );
+        assert_eq!(
+            show(Format::Plain),
+            "txn\t1000\t200.0\t1500\t1500\t1500\t1500\nwatch\t30000\t6000.0\t-\t-\t-\t-\n"
+        );
+        let json = show(Format::Json);
+        assert!(
+            json.ends_with(
+                "\"put\":null,\"get\":null,\"missing\":0,\"errors\":{},\
+                 \"txn\":{\"operations\":1000,\"per_second\":200.0,\"p50_us\":1500,\
+                 \"p99_us\":1500,\"p999_us\":1500,\"max_us\":1500},\"puts\":10,\
+                 \"watch\":{\"watchers\":3,\"keys\":\"same\",\"events\":30000,\
+                 \"per_second\":6000.0}}\n"
+            ),
+            "{json}"
+        );
     }
 
     #[test]

@@ -60,9 +60,9 @@ fn lines_have_the_same_number_of_fields_for_every_member() {
     });
     assert_eq!(
         text,
-        "n1\t1\tfollower\t7\t1284913\t1284913\t1284911\t2\tmemory\t127.0.0.1:7421\tok\t-\n\
-         n2\t2\tleader\t7\t1284913\t1284913\t1284913\t0\tmemory\t127.0.0.1:7422\tok\t-\n\
-         n3\t3\t-\t-\t-\t-\t-\t-\t-\t127.0.0.1:7423\tunreachable\tConnection refused\n"
+        "n1\t1\tfollower\t7\t1284913\t1284913\t1284911\t2\tmemory\t127.0.0.1:7421\tok\t-\t-\n\
+         n2\t2\tleader\t7\t1284913\t1284913\t1284913\t0\tmemory\t127.0.0.1:7422\tok\t-\t-\n\
+         n3\t3\t-\t-\t-\t-\t-\t-\t-\t127.0.0.1:7423\tunreachable\tConnection refused\t-\n"
     );
 }
 
@@ -98,4 +98,34 @@ fn a_lost_quorum_stands_in_the_heading() {
         heading,
         "cluster c0ffee  leader none  term 7  commit 1 284 913  quorum 1/3 LOST  no quorum"
     );
+}
+
+#[test]
+fn a_notice_stands_below_the_table_and_in_every_form() {
+    let mut leader = status(2, Role::Leader, Some(2));
+    leader.notices = vec![
+        "namespace x uses 85 % of its max-keys".to_owned(),
+        "namespace y uses 99 % of its max-bytes".to_owned(),
+    ];
+    let noticed = survey(vec![leader], &[1, 3]);
+    let show = |format| printed(format, false, |output| print(&noticed, output));
+    let text = show(Format::Table);
+    assert!(
+        text.ends_with(
+            "\n\nnote: namespace x uses 85 % of its max-keys\n\
+             note: namespace y uses 99 % of its max-bytes\n"
+        ),
+        "{text}"
+    );
+    let lines = show(Format::Plain);
+    assert!(
+        lines.contains("\tok\t-\tnamespace x uses 85 % of its max-keys; namespace y uses "),
+        "{lines}"
+    );
+    let object: serde_json::Value = serde_json::from_str(&show(Format::Json)).unwrap();
+    assert_eq!(
+        object["notices"][0],
+        "namespace x uses 85 % of its max-keys"
+    );
+    assert_eq!(object["notices"], object["members"][1]["notices"]);
 }
