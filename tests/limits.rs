@@ -122,12 +122,12 @@ async fn a_key_has_1_to_4096_bytes() {
             let refused = direct.get("default", long.clone(), consistency).await;
             assert_eq!(refused, Err(expected.clone()));
         }
-        let request = |key: &[u8]| DeleteRequest {
-            namespace: "default".to_owned(),
-            keys: vec![Bytes::copy_from_slice(key)],
-        };
+        let request = |key: &[u8]| DeleteRequest::new("default", vec![Bytes::copy_from_slice(key)]);
         let timeout = Duration::from_secs(30);
-        let refused = direct.data.delete(within(timeout), request(&long)).await;
+        let refused = direct
+            .data
+            .delete(within(timeout), None, request(&long))
+            .await;
         assert_eq!(refused.expect("an answer"), Err(expected.clone()));
         let refused = client.put(PutRequest::new("default", long, "v")).await;
         assert_eq!(refused, Err(expected));
@@ -136,7 +136,10 @@ async fn a_key_has_1_to_4096_bytes() {
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
         let refused = direct.get("default", "", Consistency::Linearizable).await;
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
-        let refused = direct.data.delete(within(timeout), request(b"")).await;
+        let refused = direct
+            .data
+            .delete(within(timeout), None, request(b""))
+            .await;
         let refused = refused.expect("an answer");
         assert!(matches!(refused, Err(Error::Invalid { .. })), "{refused:?}");
         direct.put("default", "k", "v").await.expect("a put");

@@ -10,6 +10,12 @@
 //! formation    a cluster from a static list, in every order; stop and start
 //! kv           keys and values through every member; consistency of reads
 //! namespaces   their life, and the space they leave behind
+//! conditions   writes that depend on what is there: conditions, transactions, quotas
+//! watch        every change once and in order, through kills, pauses and restarts
+//! exactly_once a write that is sent again is carried out once
+//! expiry       keys and leases that end by themselves
+//! coordination locks and elections on the command line
+//! bulk         export and import
 //! failover     the leader is killed, paused or asked to stop under load
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
@@ -25,9 +31,14 @@
 mod cluster;
 mod journal;
 
+mod bulk;
 mod cli;
+mod conditions;
 mod config;
+mod coordination;
 mod durability;
+mod exactly_once;
+mod expiry;
 mod failover;
 mod formation;
 mod hostile;
@@ -38,3 +49,4 @@ mod namespaces;
 mod readme;
 mod snapshot;
 mod terminal;
+mod watch;

@@ -22,10 +22,11 @@ use crate::cluster::{Cluster, Direct, Slots, wait_for, within};
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 async fn create(client: &Client, name: &str) -> Result<NamespaceInfo, Error> {
-    let name = name.to_owned();
-    client
-        .create_namespace(CreateNamespaceRequest { name })
-        .await
+    let request = CreateNamespaceRequest {
+        name: name.to_owned(),
+        ..CreateNamespaceRequest::default()
+    };
+    client.create_namespace(request).await
 }
 
 async fn describe(direct: &Direct, name: &str) -> Result<NamespaceInfo, Error> {

@@ -22,7 +22,9 @@ async fn namespaces_live_and_die_on_the_command_line() {
     raftctl.run(&["ns", "create", "orders"]).is(
         4,
         "",
-        "error: namespace \"orders\" exists already\n",
+        "error: namespace \"orders\" exists already\n\
+         hint: `raftctl ns describe orders` shows it, `raftctl ns set orders` changes what it \
+         allows\n",
     );
     let wrong = raftctl.run(&["ns", "create", "a b"]);
     assert_eq!(
@@ -39,6 +41,8 @@ async fn namespaces_live_and_die_on_the_command_line() {
              id                   {id}\n\
              keys                 {keys}\n\
              size                 {size}\n\
+             max-value            none\n\
+             default-ttl          none\n\
              created at revision  {at}\n"
         )
     };
@@ -54,7 +58,7 @@ async fn namespaces_live_and_die_on_the_command_line() {
         .prints(facts(1, "1.5 KiB"));
     raftctl
         .run(&["ns", "describe", "orders", "-o", "plain"])
-        .prints(format!("orders\t{id}\t1\t1536\t{at}\n"));
+        .prints(format!("orders\t{id}\t1\t1536\t{at}\t-\t-\t-\t-\n"));
     let lines = raftctl.run(&["ns", "ls", "-o", "plain"]).text();
     let names: Vec<_> = lines
         .lines()
@@ -111,7 +115,7 @@ async fn status_health_members_and_leader_of_a_cluster_of_one() {
          * n1     1  leader  {term:>4}  {index:>8}  {index:>6}  {index:>7}    0  memory  {address}  ok\n"
     ));
     raftctl.run(&["status", "-o", "plain"]).prints(format!(
-        "n1\t1\tleader\t{term}\t{index}\t{index}\t{index}\t0\tmemory\t{address}\tok\t-\n"
+        "n1\t1\tleader\t{term}\t{index}\t{index}\t{index}\t0\tmemory\t{address}\tok\t-\t-\n"
     ));
     let object = &raftctl.run(&["status", "-o", "json"]).objects()[0];
     assert_eq!(object["cluster_id"], **id);
@@ -160,7 +164,7 @@ async fn every_member_tells_of_all_of_them() {
             .collect();
         assert_eq!(rows.len(), 3, "{text}");
         for (number, row) in rows.iter().enumerate() {
-            assert_eq!(row.len(), 12, "{text}");
+            assert_eq!(row.len(), 13, "{text}");
             assert_eq!(row[0], format!("n{}", number + 1));
             assert_eq!(
                 row[2],
@@ -171,6 +175,7 @@ async fn every_member_tells_of_all_of_them() {
                 }
             );
             assert_eq!((row[8], row[10], row[11]), ("memory", "ok", "-"));
+            assert_eq!(row[12], "-");
         }
         raftctl.run(&["health"]).prints(format!(
             "healthy: leader {name}, term {term}, 3 of 3 members up\n"
@@ -190,7 +195,7 @@ async fn every_member_tells_of_all_of_them() {
     let text = raftctl.run(&["status", "-o", "plain"]).text();
     let row = text.lines().nth(down).expect("its row");
     let expected = format!(
-        "n{0}\t{0}\t-\t-\t-\t-\t-\t-\t-\t{1}\tunreachable\tConnection refused",
+        "n{0}\t{0}\t-\t-\t-\t-\t-\t-\t-\t{1}\tunreachable\tConnection refused\t-",
         down + 1,
         cluster.address(down)
     );

@@ -6,17 +6,16 @@ use super::{put, revision, single};
 async fn put_confirms_with_revision_and_version() {
     let (_cluster, raftctl, direct) = single().await;
     let run = raftctl.run(&["put", "default", "k", "v"]);
-    let first = revision(&direct, "k").await;
-    run.prints(format!("OK  revision {first}  version 1\n"));
-    raftctl
-        .run(&["put", "default", "k", "w", "-o", "plain"])
-        .prints(format!("{}\t2\n", first + 1));
-    raftctl
-        .run(&["-o", "json", "put", "default", "k", "x"])
-        .prints(format!(
-            "{{\"namespace\":\"default\",\"key\":\"k\",\"revision\":\"{}\",\"version\":3}}\n",
-            first + 2
-        ));
+    let at = revision(&direct, "k").await;
+    run.prints(format!("OK  revision {at}  version 1\n"));
+    let run = raftctl.run(&["put", "default", "k", "w", "-o", "plain"]);
+    let at = revision(&direct, "k").await;
+    run.prints(format!("{at}\t2\n"));
+    let run = raftctl.run(&["-o", "json", "put", "default", "k", "x"]);
+    let at = revision(&direct, "k").await;
+    run.prints(format!(
+        "{{\"namespace\":\"default\",\"key\":\"k\",\"revision\":\"{at}\",\"version\":3}}\n"
+    ));
     raftctl.run(&["-q", "put", "default", "k", "y"]).prints("");
     raftctl.run(&["get", "default", "k"]).prints("y");
 }
@@ -112,7 +111,7 @@ async fn get_prints_the_exact_bytes_and_other_forms_on_request() {
         ));
     raftctl
         .run(&["get", "default", "text", "--meta", "-o", "plain"])
-        .prints(format!("text\thello\t{at}\t1\t{at}\n"));
+        .prints(format!("text\thello\t{at}\t1\t{at}\t-\t-\n"));
     raftctl
         .run(&["get", "default", "text", "--consistency", "stale"])
         .prints("hello");
@@ -124,18 +123,19 @@ async fn del_counts_what_was_there_and_a_prefix_needs_yes() {
     for key in ["a/1", "a/2", "b", "c", "d"] {
         put(&direct, key, "v").await;
     }
+    // Each raftctl opens a session, with an entry of its own, before it writes.
     let at = revision(&direct, "d").await;
     raftctl
         .run(&["del", "default", "b", "none", "c"])
-        .prints(format!("OK  deleted 2  revision {}\n", at + 1));
+        .prints(format!("OK  deleted 2  revision {}\n", at + 2));
     raftctl
         .run(&["del", "default", "b", "-o", "plain"])
-        .prints(format!("0\t{}\n", at + 2));
+        .prints(format!("0\t{}\n", at + 4));
     raftctl
         .run(&["del", "default", "d", "-o", "json"])
         .prints(format!(
             "{{\"namespace\":\"default\",\"deleted\":1,\"revision\":\"{}\"}}\n",
-            at + 3
+            at + 6
         ));
     let unconfirmed = "error: this deletes 2 keys (every key that begins with \"a/\") in namespace \
          \"default\", which needs confirmation\n\
@@ -150,7 +150,7 @@ async fn del_counts_what_was_there_and_a_prefix_needs_yes() {
     raftctl.run(&["count", "default"]).prints("2\n");
     raftctl
         .run(&["del", "default", "--prefix", "a/", "--yes"])
-        .prints(format!("OK  deleted 2  revision {}\n", at + 4));
+        .prints(format!("OK  deleted 2  revision {}\n", at + 8));
     let none = raftctl.run(&["del", "default", "--prefix", "a/"]);
     assert_eq!((none.code, none.stderr.as_str()), (0, ""));
     assert!(
@@ -177,7 +177,7 @@ async fn ls_lists_in_every_form() {
     raftctl
         .run(&["ls", "default", "-o", "plain"])
         .prints(format!(
-            "a\\tb\tone\\ntwo\t{first}\t1\t{first}\n\\xff\t\t{0}\t1\t{0}\n",
+            "a\\tb\tone\\ntwo\t{first}\t1\t{first}\t-\t-\n\\xff\t\t{0}\t1\t{0}\t-\t-\n",
             first + 1
         ));
     raftctl

@@ -74,7 +74,7 @@ impl Direct {
         value: impl Into<Bytes>,
     ) -> Result<PutReply, Error> {
         let request = PutRequest::new(namespace, key, value);
-        answer(self.data.put(within(self.timeout), request).await)
+        answer(self.data.put(within(self.timeout), None, request).await)
     }
 
     pub(crate) async fn get(
@@ -88,11 +88,9 @@ impl Direct {
     }
 
     pub(crate) async fn delete(&self, namespace: &str, key: &str) -> Result<DeleteReply, Error> {
-        let request = DeleteRequest {
-            namespace: namespace.to_owned(),
-            keys: vec![Bytes::copy_from_slice(key.as_bytes())],
-        };
-        answer(self.data.delete(within(self.timeout), request).await)
+        let keys = vec![Bytes::copy_from_slice(key.as_bytes())];
+        let request = DeleteRequest::new(namespace, keys);
+        answer(self.data.delete(within(self.timeout), None, request).await)
     }
 
     pub(crate) async fn list(&self, request: ListRequest) -> Result<ListReply, Error> {

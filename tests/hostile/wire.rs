@@ -38,6 +38,7 @@ pub(super) fn request(id: u64, timeout_ms: u64, request: DataRequest) -> Vec<u8>
 
 pub(super) fn put(key: String) -> DataRequest {
     DataRequest::Put {
+        tag: None,
         request: PutRequest::new("default", key, "v"),
     }
 }
