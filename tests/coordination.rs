@@ -45,8 +45,8 @@ impl Drop for Running {
     }
 }
 
-/// `raftctl lock default L --ttl 1s -- sh -c SCRIPT`, with a file to write into as `$F`.
-fn lock(cluster: &Cluster, file: &Path, script: &str) -> Running {
+/// `raftctl lock default L --ttl TTL -- sh -c SCRIPT`, with a file to write into as `$F`.
+fn lock(cluster: &Cluster, file: &Path, ttl: &str, script: &str) -> Running {
     let mut command = cluster.raftctl(0).command();
     // It must find the others when a member is killed.
     let all: Vec<_> = (0..3).map(|index| cluster.address(index)).collect();
@@ -54,7 +54,7 @@ fn lock(cluster: &Cluster, file: &Path, script: &str) -> Running {
         command
             .env("RAFTCTL_ENDPOINTS", all.join(","))
             .env("F", file)
-            .args(["lock", "default", "l", "--ttl", "1s", "--", "sh", "-c"])
+            .args(["lock", "default", "l", "--ttl", ttl, "--", "sh", "-c"])
             .arg(script)
             .stdout(Stdio::null()),
     )
@@ -81,10 +81,11 @@ async fn a_lock_is_handed_on_in_order_and_its_token_grows() {
     let holder = lock(
         &cluster,
         &first,
+        "10s",
         r#"echo "$RAFTNODE_FENCING_TOKEN" > "$F"; until [ -e "$F.go" ]; do sleep 0.02; done; exit 7"#,
     );
     let one = token(&first).await;
-    let waiting = lock(&cluster, &second, HOLD);
+    let waiting = lock(&cluster, &second, "10s", HOLD);
     let shown = cluster
         .raftctl(0)
         .run(&["lock", "default", "l", "--show", "-o", "plain"]);
@@ -121,11 +122,12 @@ async fn a_holder_that_was_stopped_past_its_lease_has_lost_the_lock() {
     let stopped = lock(
         &cluster,
         &first,
+        "1s",
         r#"echo $$ > "$F.pid"; echo "$RAFTNODE_FENCING_TOKEN" > "$F"; exec sleep 1000"#,
     );
     let one = token(&first).await;
     stopped.signal(Signal::STOP);
-    let other = lock(&cluster, &second, HOLD);
+    let other = lock(&cluster, &second, "1s", HOLD);
     let two = token(&second).await;
     assert!(two > one, "{two} after {one}");
     stopped.signal(Signal::CONT);
@@ -144,15 +146,17 @@ async fn a_holder_that_was_stopped_past_its_lease_has_lost_the_lock() {
 async fn a_killed_holder_frees_the_lock_and_a_killed_leader_does_not() {
     let mut cluster = Cluster::start(&[]).await;
     let [first, second] = files(&cluster);
-    let holder = lock(&cluster, &first, HOLD);
+    let mut holder = lock(&cluster, &first, "10s", HOLD);
     let one = token(&first).await;
-    // Kept alive over a change of leader that takes about as long as the lease.
+    // Kept alive over a change of leader, which takes a part of the lease.
     let leader = cluster.leader().await;
     cluster.member(leader).kill();
     cluster.leader().await;
     cluster.member(leader).start();
     cluster.settled().await;
-    let waiting = lock(&cluster, &second, HOLD);
+    let lost = holder.0.try_wait().expect("an own child can be waited for");
+    assert_eq!(lost, None, "the lock is held through the change of leader");
+    let waiting = lock(&cluster, &second, "10s", HOLD);
     holder.signal(Signal::KILL);
     let two = token(&second).await;
     assert!(two > one, "{two} after {one}");
@@ -192,11 +196,11 @@ async fn an_office_goes_to_the_next_candidate_and_observers_are_told() {
     let mut observer = elect(&["--observe"]);
     let observed = lines(&mut observer);
     assert_eq!(value(&next(&observed)), "-");
-    let mut one = elect(&["one", "--ttl", "1s"]);
+    let mut one = elect(&["one", "--ttl", "5s"]);
     let won = lines(&mut one);
     assert_eq!(value(&next(&won)), "one");
     assert_eq!(value(&next(&observed)), "one");
-    let mut two = elect(&["two", "--ttl", "1s"]);
+    let mut two = elect(&["two", "--ttl", "5s"]);
     let succeeded = lines(&mut two);
     one.signal(Signal::KILL);
     assert_eq!(value(&next(&succeeded)), "two");
