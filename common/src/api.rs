@@ -10,15 +10,16 @@
 use crate::{
     error::Error,
     types::{
-        CloseSessionRequest, CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest,
-        DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply,
-        DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest,
-        GetReply, GetRequest, GrantLeaseRequest, IncrementReply, IncrementRequest,
-        KeepAliveLeaseRequest, LeaseInfo, ListLeasesReply, ListLeasesRequest,
-        ListNamespacesRequest, ListReply, ListRequest, MemberStatus, NamespaceInfo,
-        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, Revision,
-        RevokeLeaseReply, RevokeLeaseRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
-        TxnReply, TxnRequest, WatchReply, WatchRequest,
+        AddMemberRequest, CloseSessionRequest, CloseViewRequest, CountReply, CountRequest,
+        CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest,
+        DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
+        DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
+        IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
+        ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
+        NamespaceInfo, OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest,
+        RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
+        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest, TxnReply,
+        TxnRequest, WatchReply, WatchRequest,
     },
 };
 
@@ -133,9 +134,24 @@ pub trait Data {
     async fn close_view(request: CloseViewRequest) -> Result<(), Error>;
 }
 
-/// The member itself and the cluster it belongs to. Never forwarded: each member speaks of itself.
+/// The member itself and the cluster it belongs to. Never forwarded: each member speaks and acts for
+/// itself.
 #[tarpc::service]
 pub trait Control {
-    /// The state of the member that answers, and the members it knows.
+    /// The state of the member that answers, and the members it knows. Answered in every state.
     async fn status() -> Result<MemberStatus, Error>;
+
+    /// Adds a member. Only the leader does it, as all changes below; others answer
+    /// [`Error::NotLeader`].
+    async fn add_member(request: AddMemberRequest) -> Result<Member, Error>;
+
+    /// Promotes or demotes a member, or changes its addresses.
+    async fn set_member(request: SetMemberRequest) -> Result<Member, Error>;
+
+    /// Removes a member. Asked to remove itself, the leader hands its leadership over and answers
+    /// [`Error::NotLeader`].
+    async fn remove_member(request: RemoveMemberRequest) -> Result<Member, Error>;
+
+    /// Hands leadership over, and returns when the other member has it.
+    async fn transfer_leader(request: TransferLeaderRequest) -> Result<Leader, Error>;
 }

@@ -15,6 +15,7 @@
 mod call;
 mod coordination;
 mod link;
+mod members;
 mod methods;
 mod route;
 mod search;

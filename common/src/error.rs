@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Current, Leader, LeaseId, Revision};
+use crate::types::{Current, Leader, LeaseId, NodeId, Revision};
 
 /// Why a request failed. The same type travels on the wire and is returned by the client.
 ///
@@ -147,6 +147,67 @@ pub enum Error {
          the listing again"
     )]
     ViewNotFound,
+    /// No member of this id. Not applied.
+    #[error("there is no member {id}")]
+    MemberNotFound {
+        /// The id asked for.
+        id: NodeId,
+    },
+    /// There is such a member already. Not applied.
+    #[error("{what} is already a member: {name}, id {id}")]
+    MemberExists {
+        /// What was found again: a name, an address.
+        what: String,
+        /// The member's name.
+        name: String,
+        /// Its id.
+        id: NodeId,
+    },
+    /// The node that is to become a member cannot: it does not answer, or belongs to a cluster.
+    /// Not applied.
+    #[error("the node at {address} cannot become a member: {reason}")]
+    NodeUnavailable {
+        /// The address asked.
+        address: String,
+        /// What was found there.
+        reason: String,
+    },
+    /// After the change no majority of the voters would be there. Not applied.
+    #[error(
+        "after this change {reachable} of {voters} voters would be reachable, and a quorum is \
+         {quorum}; nothing was changed"
+    )]
+    QuorumAtRisk {
+        /// The voters after the change.
+        voters: u32,
+        /// How many of them answer.
+        reachable: u32,
+        /// How many are needed.
+        quorum: u32,
+    },
+    /// Another change of the membership is under way. Not applied.
+    #[error("another change of the membership is under way ({what}); nothing was changed")]
+    ChangeInProgress {
+        /// Which.
+        what: String,
+    },
+    /// The disk of the leader is full, or those of a majority. Not applied; reads still work.
+    #[error("the cluster takes no writes: {reason}; nothing was changed")]
+    ReadOnly {
+        /// Whose disk, and how full.
+        reason: String,
+    },
+    /// The member's state is older than the request accepts.
+    #[error(
+        "the member's state may be {}, and the request accepts {max_age:?}",
+        .age.map_or_else(|| "of any age".to_owned(), |age| format!("{age:?} old"))
+    )]
+    TooStale {
+        /// The time since the member last heard from a leader; none if it never did.
+        age: Option<Duration>,
+        /// What the request accepts.
+        max_age: Duration,
+    },
     /// A size limit of the server was exceeded. Not applied.
     #[error("{what} of {size} bytes exceeds the limit of {limit} bytes ({setting})")]
     TooLarge {
@@ -225,6 +286,20 @@ pub enum ErrorCode {
     Compacted,
     /// [`Error::ViewNotFound`]
     ViewNotFound,
+    /// [`Error::MemberNotFound`]
+    MemberNotFound,
+    /// [`Error::MemberExists`]
+    MemberExists,
+    /// [`Error::NodeUnavailable`]
+    NodeUnavailable,
+    /// [`Error::QuorumAtRisk`]
+    QuorumAtRisk,
+    /// [`Error::ChangeInProgress`]
+    ChangeInProgress,
+    /// [`Error::ReadOnly`]
+    ReadOnly,
+    /// [`Error::TooStale`]
+    TooStale,
     /// [`Error::TooLarge`]
     TooLarge,
     /// [`Error::Invalid`]
@@ -259,6 +334,13 @@ impl ErrorCode {
             Self::InvalidTag => "invalid_tag",
             Self::Compacted => "compacted",
             Self::ViewNotFound => "view_not_found",
+            Self::MemberNotFound => "member_not_found",
+            Self::MemberExists => "member_exists",
+            Self::NodeUnavailable => "node_unavailable",
+            Self::QuorumAtRisk => "quorum_at_risk",
+            Self::ChangeInProgress => "change_in_progress",
+            Self::ReadOnly => "read_only",
+            Self::TooStale => "too_stale",
             Self::TooLarge => "too_large",
             Self::Invalid => "invalid",
             Self::Incompatible => "incompatible",
@@ -296,6 +378,13 @@ impl Error {
             Self::InvalidTag { .. } => ErrorCode::InvalidTag,
             Self::Compacted { .. } => ErrorCode::Compacted,
             Self::ViewNotFound => ErrorCode::ViewNotFound,
+            Self::MemberNotFound { .. } => ErrorCode::MemberNotFound,
+            Self::MemberExists { .. } => ErrorCode::MemberExists,
+            Self::NodeUnavailable { .. } => ErrorCode::NodeUnavailable,
+            Self::QuorumAtRisk { .. } => ErrorCode::QuorumAtRisk,
+            Self::ChangeInProgress { .. } => ErrorCode::ChangeInProgress,
+            Self::ReadOnly { .. } => ErrorCode::ReadOnly,
+            Self::TooStale { .. } => ErrorCode::TooStale,
             Self::TooLarge { .. } => ErrorCode::TooLarge,
             Self::Invalid { .. } => ErrorCode::Invalid,
             Self::Incompatible { .. } => ErrorCode::Incompatible,
@@ -326,6 +415,8 @@ impl Error {
                 | Self::NoLeader { .. }
                 | Self::Overloaded { .. }
                 | Self::DeadlineExceeded { .. }
+                | Self::ChangeInProgress { .. }
+                | Self::TooStale { .. }
                 | Self::ShuttingDown
                 | Self::Unreachable { .. }
         )

@@ -3,6 +3,7 @@
 //! Keys and values are bytes. Sizes are in bytes, revisions are Raft log indexes.
 
 mod lease;
+mod member;
 mod session;
 mod txn;
 mod watch;
@@ -16,6 +17,10 @@ pub use lease::{
     DescribeLeaseReply, DescribeLeaseRequest, GrantLeaseRequest, KeepAliveLeaseRequest, LeaseId,
     LeaseInfo, ListLeasesReply, ListLeasesRequest, MAX_TTL, MIN_LEASE_TTL, RevokeLeaseReply,
     RevokeLeaseRequest,
+};
+pub use member::{
+    AddMemberRequest, Disk, Formats, Lag, Leader, Member, MemberStatus, RemoveMemberRequest, Role,
+    SetMemberRequest, SnapshotTransfer, TransferDirection, TransferLeaderRequest,
 };
 pub use session::{
     CloseSessionRequest, MAX_SESSION_TTL, MIN_SESSION_TTL, OpenSessionReply, OpenSessionRequest,
@@ -459,114 +464,4 @@ pub struct NamespaceInfo {
     pub bytes: u64,
     /// What it allows.
     pub settings: NamespaceSettings,
-}
-
-/// Where the leader is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leader {
-    /// Its id.
-    pub id: NodeId,
-    /// Its name.
-    pub name: String,
-    /// The address of its client API.
-    pub address: String,
-}
-
-/// A member as the cluster's membership has it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Member {
-    /// Its id.
-    pub id: NodeId,
-    /// Its name.
-    pub name: String,
-    /// Whether it votes; a learner only receives the log.
-    pub voter: bool,
-    /// The address of its client API.
-    pub client_address: String,
-    /// The address on which members talk to each other.
-    pub peer_address: String,
-}
-
-/// What a member does in the consensus right now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Role {
-    /// Orders the writes.
-    Leader,
-    /// Receives the log and votes.
-    Follower,
-    /// Asks for votes.
-    Candidate,
-    /// Receives the log and does not vote.
-    Learner,
-    /// Has no cluster yet: waits for the other members of `--peers`.
-    Forming,
-    /// On its way out.
-    Stopping,
-}
-
-impl Role {
-    /// The word for it, in lower case.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Leader => "leader",
-            Self::Follower => "follower",
-            Self::Candidate => "candidate",
-            Self::Learner => "learner",
-            Self::Forming => "forming",
-            Self::Stopping => "stopping",
-        }
-    }
-}
-
-/// What one member says of itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MemberStatus {
-    /// The cluster, as 32 hexadecimal digits; empty while forming.
-    pub cluster_id: String,
-    /// Its id; 0 while forming.
-    pub id: NodeId,
-    /// Its name.
-    pub name: String,
-    /// Its role.
-    pub role: Role,
-    /// Its current term.
-    pub term: u64,
-    /// The leader it follows.
-    pub leader: Option<NodeId>,
-    /// The index of the last entry in its log.
-    pub last_log: u64,
-    /// The highest index it knows to be committed.
-    pub commit: u64,
-    /// The highest index its state machine has applied.
-    pub applied: u64,
-    /// The highest index its last snapshot covers; 0 for none.
-    pub snapshot: u64,
-    /// The highest index it has removed from its log; 0 for none.
-    pub purged: u64,
-    /// Its store: "memory" or "rocksdb".
-    pub store: String,
-    /// Whether an acknowledged write is on disk; false under `--fsync never`.
-    pub durable: bool,
-    /// The address of its client API.
-    pub client_address: String,
-    /// The address on which members talk to each other.
-    pub peer_address: String,
-    /// The program's version.
-    pub version: String,
-    /// How long the process has been running.
-    pub uptime: Duration,
-    /// Bytes of log on disk.
-    pub log_bytes: u64,
-    /// Bytes of state on disk: the store, or the memory store's snapshot file.
-    pub state_bytes: u64,
-    /// How long the slowest of a hundred log syncs took; zero before the first.
-    pub fsync_p99: Duration,
-    /// For the leader: the time since it last heard from a majority.
-    pub since_quorum: Option<Duration>,
-    /// What an operator should look at, in words; empty when all is well.
-    pub alarms: Vec<String>,
-    /// What is well but may not stay so, in words: namespaces that used over 80 % of a quota.
-    pub notices: Vec<String>,
-    /// The members it knows, ordered by id.
-    pub members: Vec<Member>,
 }

@@ -23,7 +23,10 @@ use std::{
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::{config::Store, raft::types::MemberInfo};
+use crate::{
+    config::Store,
+    raft::types::{Aim, MemberInfo},
+};
 
 /// The version of the directory's layout.
 const FORMAT: u32 = 1;
@@ -217,6 +220,7 @@ impl From<FounderRecord> for (u64, MemberInfo) {
             incarnation: record.incarnation,
             client_address: record.client_address,
             peer_address: record.peer_address,
+            aim: Aim::Voter,
         };
         (record.id, info)
     }

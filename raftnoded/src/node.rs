@@ -7,24 +7,28 @@
 //! Stop: refuse new requests, hand leadership over, let requests under way finish, stop consensus,
 //! close the files. A stop is not a leave: the member stays in the membership.
 
+mod failure;
+mod open;
+#[cfg(test)]
+mod tests;
+
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 
+pub use failure::Failure;
+use open::Opened;
+
 use crate::{
     config::{Config, Fsync, Peers, Store},
-    engine::{Batch, Engine, EngineError, Memory},
     identity::{Belonging, DataDirectory, DirectoryError, Identity},
     listener::Connections,
     raft::{
-        Compaction, Consensus, Founder, PeerServer, Settings, StartError, clock,
+        Compaction, Consensus, Founder, PeerServer, Settings, clock,
         formation::{self, FormationError},
-        log::{LogError, LogStore, Stamp},
-        machine::{
-            Machine,
-            files::{LoadError, SnapshotFiles},
-        },
-        types::MemberInfo,
+        log::{LogStore, Stamp},
+        machine::Machine,
+        types::{Aim, MemberInfo},
     },
     rpc,
     service::{About, Bounds, Part, Service},
@@ -37,87 +41,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// How long a handover of leadership may take when the member stops.
 const HAND_OVER: Duration = Duration::from_secs(2);
-
-/// Why a member cannot start, or had to stop.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The data directory.
-    #[error(transparent)]
-    Directory(#[from] DirectoryError),
-    /// The log in it.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// The snapshot file in it.
-    #[error(transparent)]
-    Snapshot(#[from] LoadError),
-    /// The state in it.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// The layout of the state in it.
-    #[error(transparent)]
-    Layout(#[from] store::OpenError),
-    /// A directory in it.
-    #[error("cannot use {path}: {source}")]
-    Files {
-        /// Which.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// This build has no such store.
-    #[error(
-        "this raftnoded was built without RocksDB; start it with --store memory, or build it with \
-         the feature \"rocksdb\""
-    )]
-    NoRocksdb,
-    /// A port.
-    #[error(
-        "cannot listen on {address}: {source}; is another raftnoded running? Give another \
-         --{setting}"
-    )]
-    Port {
-        /// The address.
-        address: SocketAddr,
-        /// The flag that sets it.
-        setting: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// The formation of the cluster.
-    #[error(transparent)]
-    Formation(#[from] FormationError),
-    /// Consensus did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The log could not be written.
-    #[error(
-        "the log could not be written or synced: {0}; what was acknowledged is safe, but this \
-         member must not go on. Check the disk, then restart"
-    )]
-    LogWrite(String),
-    /// Consensus stopped by itself.
-    #[error("consensus stopped: {0}")]
-    Stopped(String),
-}
-
-impl Failure {
-    /// The process's exit code: 3 for the data directory, 4 for a port, 5 for the formation.
-    pub fn exit_code(&self) -> u8 {
-        match self {
-            Self::Directory(_)
-            | Self::Log(_)
-            | Self::Snapshot(_)
-            | Self::Engine(_)
-            | Self::Layout(_)
-            | Self::Files { .. }
-            | Self::Formation(FormationError::Wiped { .. } | FormationError::Foreign { .. }) => 3,
-            Self::Port { .. } => 4,
-            Self::Formation(FormationError::NotAFounder { .. }) => 5,
-            Self::NoRocksdb => 2,
-            Self::Start(_) | Self::LogWrite(_) | Self::Stopped(_) => 1,
-        }
-    }
-}
 
 /// A member that listens.
 pub struct Node {
@@ -316,6 +239,7 @@ impl Node {
             incarnation: self.identity.incarnation,
             client_address: self.client_address.clone(),
             peer_address: self.peer_address.clone(),
+            aim: Aim::Voter,
         }
     }
 
@@ -325,7 +249,7 @@ impl Node {
         belonging: &Belonging,
         broken: watch::Sender<Option<String>>,
     ) -> Result<Consensus, Failure> {
-        let opened = self.open(belonging, broken).await?;
+        let opened = self.open(belonging.cluster_id, broken).await?;
         self.begin_log(belonging, &opened.log).await?;
         let pristine = opened.log.is_pristine();
         let settings = Settings {
@@ -422,59 +346,26 @@ impl Node {
 
     async fn open(
         &self,
-        belonging: &Belonging,
+        cluster_id: u128,
         broken: watch::Sender<Option<String>>,
     ) -> Result<Opened, Failure> {
         let path = self.directory.path().to_owned();
         let store = self.identity.store;
-        let cluster_id = belonging.cluster_id;
         let options = wal::Options {
             segment_bytes: self.config.log_segment,
             fsync: self.config.fsync == Fsync::Always,
         };
-        let opening = tokio::task::spawn_blocking(move || -> Result<Opened, Failure> {
-            let snapshot = path.join("snapshot");
-            let files = SnapshotFiles::open(snapshot.clone()).map_err(|source| Failure::Files {
-                path: snapshot.display().to_string(),
-                source,
-            })?;
-            let engine: Arc<dyn Engine> = match store {
-                Store::Memory => {
-                    let engine = Memory::new();
-                    files.load(&engine, cluster_id)?;
-                    Arc::new(engine)
-                }
-                #[cfg(feature = "rocksdb")]
-                Store::Rocksdb => Arc::new(crate::engine::RocksDb::open(&path.join("db"))?),
-                #[cfg(not(feature = "rocksdb"))]
-                Store::Rocksdb => return Err(Failure::NoRocksdb),
+        let opening = tokio::task::spawn_blocking(move || {
+            let broken = move |reason| {
+                broken.send_replace(Some(reason));
             };
-            let mut batch = Batch::new(&*engine);
-            store::initialize(&mut batch)?;
-            let writes = batch.into_writes();
-            if !writes.is_empty() {
-                engine.write(writes)?;
-            }
-            let log = LogStore::open(
-                path.join("wal"),
-                options,
-                Box::new(move |error| {
-                    broken.send_replace(Some(error.to_string()));
-                }),
-            )?;
-            Ok(Opened { log, engine, files })
+            open::open(&path, store, cluster_id, options, broken)
         });
         opening.await.map_err(|error| Failure::Files {
             path: self.directory.path().display().to_string(),
             source: io::Error::other(error),
         })?
     }
-}
-
-struct Opened {
-    log: LogStore,
-    engine: Arc<dyn Engine>,
-    files: SnapshotFiles,
 }
 
 async fn listen(address: SocketAddr, setting: &'static str) -> Result<TcpListener, Failure> {
@@ -517,6 +408,3 @@ async fn observe(consensus: Consensus) {
         consensus.leader_changed(Duration::from_secs(1)).await;
     }
 }
-
-#[cfg(test)]
-mod tests;

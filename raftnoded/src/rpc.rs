@@ -14,15 +14,16 @@ use common::{
         Service as Wanted, framed, reframe,
     },
     types::{
-        CloseSessionRequest, CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest,
-        DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply,
-        DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest,
-        GetReply, GetRequest, GrantLeaseRequest, IncrementReply, IncrementRequest,
-        KeepAliveLeaseRequest, LeaseInfo, ListLeasesReply, ListLeasesRequest,
-        ListNamespacesRequest, ListReply, ListRequest, MemberStatus, NamespaceInfo,
-        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, Revision,
-        RevokeLeaseReply, RevokeLeaseRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
-        TxnReply, TxnRequest, WatchReply, WatchRequest,
+        AddMemberRequest, CloseSessionRequest, CloseViewRequest, CountReply, CountRequest,
+        CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest,
+        DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
+        DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
+        IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
+        ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
+        NamespaceInfo, OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest,
+        RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
+        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest, TxnReply,
+        TxnRequest, WatchReply, WatchRequest,
     },
 };
 use conversation::Conversation;
@@ -397,6 +398,42 @@ impl Data for Session {
 impl Control for Session {
     async fn status(self, _context: Context) -> Result<MemberStatus, Error> {
         Ok(self.service.status())
+    }
+
+    async fn add_member(
+        self,
+        context: Context,
+        request: AddMemberRequest,
+    ) -> Result<Member, Error> {
+        self.service.add_member(&self.call(&context), request).await
+    }
+
+    async fn set_member(
+        self,
+        context: Context,
+        request: SetMemberRequest,
+    ) -> Result<Member, Error> {
+        self.service.set_member(&self.call(&context), request).await
+    }
+
+    async fn remove_member(
+        self,
+        context: Context,
+        request: RemoveMemberRequest,
+    ) -> Result<Member, Error> {
+        self.service
+            .remove_member(&self.call(&context), request)
+            .await
+    }
+
+    async fn transfer_leader(
+        self,
+        context: Context,
+        request: TransferLeaderRequest,
+    ) -> Result<Leader, Error> {
+        self.service
+            .transfer_leader(&self.call(&context), request)
+            .await
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The first pause before a request is sent again; doubled each time up to [`MAX_BACKOFF`].
-const MIN_BACKOFF: Duration = Duration::from_millis(2);
+pub(super) const MIN_BACKOFF: Duration = Duration::from_millis(2);
 
 /// The longest pause before a request is sent again.
 const MAX_BACKOFF: Duration = Duration::from_millis(100);

@@ -189,15 +189,22 @@ where
     }
 }
 
+/// A connection to the control service of the member at an address.
+///
+/// # Errors
+/// See [`connect`].
+pub(super) async fn control(address: &str, timeout: Duration) -> Result<ControlClient, Error> {
+    let hello = Hello::new(Service::Control, true);
+    let (connection, _) = connect(address, hello, timeout).await?;
+    Ok(ControlClient::new(client_config(), connection).spawn())
+}
+
 /// See [`Client::status_of`](crate::Client::status_of).
 pub(super) async fn status_of(address: &str, timeout: Duration) -> Result<MemberStatus, Error> {
     let deadline = Instant::now() + timeout;
-    let hello = Hello::new(Service::Control, true);
-    let (connection, _) = connect(address, hello, timeout).await?;
-    let client = ControlClient::new(client_config(), connection).spawn();
-    let context = context_until(deadline);
-    client
-        .status(context)
+    control(address, timeout)
+        .await?
+        .status(context_until(deadline))
         .await
         .map_err(|error| Error::Unreachable {
             reason: error.to_string(),

@@ -57,6 +57,10 @@ impl Router {
         self.state().members.clone()
     }
 
+    pub(super) fn leader(&self) -> Option<Leader> {
+        self.state().leader.clone()
+    }
+
     pub(super) fn addresses(&self) -> Vec<String> {
         let mut all = self.config.endpoints.clone();
         for member in &self.state().members {

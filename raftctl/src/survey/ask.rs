@@ -229,6 +229,8 @@ fn own_entry(status: &MemberStatus) -> Member {
         id: status.id,
         name: status.name.clone(),
         voter: false,
+        stays_learner: false,
+        replaces: None,
         client_address: status.client_address.clone(),
         peer_address: status.peer_address.clone(),
     }

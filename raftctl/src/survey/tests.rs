@@ -1,4 +1,7 @@
-use common::{Error, types::Role};
+use common::{
+    Error,
+    types::{Formats, Role},
+};
 
 use super::{
     ask::{Reply, assemble},
@@ -10,6 +13,8 @@ pub(crate) fn member(id: u64) -> Member {
         id,
         name: format!("n{id}"),
         voter: true,
+        stays_learner: false,
+        replaces: None,
         client_address: format!("127.0.0.1:742{id}"),
         peer_address: format!("127.0.0.1:752{id}"),
     }
@@ -43,6 +48,13 @@ pub(crate) fn status(id: u64, role: Role, leader: Option<u64>) -> MemberStatus {
         log_bytes: 1,
         state_bytes: 2,
         fsync_p99: Duration::from_micros(300),
+        since_leader: None,
+        ready: true,
+        read_only: None,
+        disk: None,
+        transfers: Vec::new(),
+        lags: Vec::new(),
+        formats: Formats::default(),
         since_quorum: (role == Role::Leader).then_some(Duration::from_millis(50)),
         alarms: Vec::new(),
         notices: Vec::new(),

@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::{
     peer::{self, Answer, Founder, Greeting, Purpose},
     server::{PeerServer, Phase},
-    types::MemberInfo,
+    types::{Aim, MemberInfo},
 };
 
 /// How often the others are asked.
@@ -222,6 +222,7 @@ fn found(me: &Founder, founders: &[&Founder]) -> Formed {
                 incarnation: founder.incarnation,
                 client_address: founder.client_address.clone(),
                 peer_address: peer_address.clone(),
+                aim: Aim::Voter,
             };
             (id, info)
         })

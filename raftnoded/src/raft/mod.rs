@@ -37,6 +37,7 @@ mod codec;
 mod compaction;
 mod contact;
 pub mod formation;
+mod handover;
 pub mod log;
 pub mod machine;
 mod network;
@@ -45,6 +46,7 @@ mod server;
 #[cfg(test)]
 mod tests;
 pub mod types;
+mod view;
 
 use std::{
     collections::BTreeMap,
@@ -53,9 +55,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use openraft::{
-    Config, Instant as _, Raft, ServerState, SnapshotPolicy, async_runtime::WatchReceiver,
-};
+use openraft::{Config, Raft, SnapshotPolicy, async_runtime::WatchReceiver};
 
 use crate::store::{Outcome, Rejection};
 use barrier::Barrier;
@@ -71,6 +71,7 @@ use types::{MemberInfo, TypeConfig};
 pub use compaction::Compaction;
 pub use peer::Founder;
 pub use server::PeerServer;
+pub use view::{MemberView, Role, View};
 
 type RaftHandle = Raft<TypeConfig, Machine>;
 
@@ -140,51 +141,6 @@ pub struct Settings {
     pub append_in_flight: usize,
     /// When the log is compacted.
     pub compaction: Compaction,
-}
-
-/// What this member knows of the consensus.
-#[derive(Clone, Debug)]
-pub struct View {
-    /// What it does.
-    pub role: Role,
-    /// Its term.
-    pub term: u64,
-    /// The leader it follows.
-    pub leader: Option<u64>,
-    /// The last index in its log.
-    pub last_log: u64,
-    /// The highest index it knows to be committed.
-    pub committed: u64,
-    /// The highest index its state holds.
-    pub applied: u64,
-    /// The highest index its last snapshot covers.
-    pub snapshot: u64,
-    /// The highest index removed from its log.
-    pub purged: u64,
-    /// For a leader, how long ago a majority answered.
-    pub since_quorum: Option<Duration>,
-}
-
-/// See [`View::role`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Orders the writes.
-    Leader,
-    /// Follows and votes.
-    Follower,
-    /// Asks for votes.
-    Candidate,
-    /// Follows without a vote.
-    Learner,
-}
-
-/// A member, as the membership has it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MemberView {
-    /// What it says of itself.
-    pub info: MemberInfo,
-    /// Whether it votes.
-    pub voter: bool,
 }
 
 /// A running member.
@@ -295,25 +251,6 @@ impl Consensus {
         self.barrier.wait().await
     }
 
-    /// The leader that this member follows, itself included; none if it has been silent for long.
-    pub fn leader(&self) -> Option<(u64, MemberInfo)> {
-        let metrics = self.raft.server_metrics();
-        let metrics = metrics.borrow_watched();
-        let id = self.audible(metrics.current_leader)?;
-        let info = metrics.membership_config.get_node(&id)?.clone();
-        Some((id, info))
-    }
-
-    fn audible(&self, leader: Option<u64>) -> Option<u64> {
-        leader.filter(|id| {
-            if *id == self.node_id {
-                // It does not step down when it is cut off, and must not hold clients then.
-                return self.in_contact();
-            }
-            self.contact.age().is_some_and(|age| age < self.silence)
-        })
-    }
-
     /// Whether this member believes to lead.
     pub fn leads(&self) -> bool {
         self.raft.server_metrics().borrow_watched().current_leader == Some(self.node_id)
@@ -333,47 +270,6 @@ impl Consensus {
         .await;
     }
 
-    /// The members, by id.
-    pub fn members(&self) -> BTreeMap<u64, MemberView> {
-        let metrics = self.raft.server_metrics();
-        let metrics = metrics.borrow_watched();
-        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
-        metrics
-            .membership_config
-            .nodes()
-            .map(|(id, info)| {
-                let view = MemberView {
-                    info: info.clone(),
-                    voter: voters.contains(id),
-                };
-                (*id, view)
-            })
-            .collect()
-    }
-
-    /// The state of the consensus as this member sees it.
-    pub fn view(&self) -> View {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let index = |id: Option<types::LogId>| id.map_or(0, |id| id.index());
-        View {
-            role: match metrics.state {
-                ServerState::Leader => Role::Leader,
-                ServerState::Candidate => Role::Candidate,
-                ServerState::Learner => Role::Learner,
-                _ => Role::Follower,
-            },
-            term: metrics.current_term,
-            leader: self.audible(metrics.current_leader),
-            last_log: metrics.last_log_index.unwrap_or(0),
-            committed: index(metrics.cluster_committed),
-            applied: index(metrics.last_applied),
-            snapshot: index(metrics.snapshot),
-            purged: index(metrics.purged),
-            since_quorum: self.quorum_age(&metrics),
-        }
-    }
-
     /// The log, for its sizes and latencies.
     pub fn log(&self) -> &LogStore {
         &self.log
@@ -388,26 +284,6 @@ impl Consensus {
     /// The cluster's clock as this member has it, in milliseconds.
     pub fn clock(&self) -> u64 {
         self.clock.now()
-    }
-
-    /// Whether this member leads with a majority, or hears from a leader.
-    pub fn in_contact(&self) -> bool {
-        if !self.leads() {
-            return self.leader().is_some();
-        }
-        let metrics = self.raft.metrics();
-        let age = self.quorum_age(&metrics.borrow_watched());
-        age.is_some_and(|age| age < self.silence)
-    }
-
-    /// How long ago a majority answered a leader; none if it never did. One that is the majority
-    /// answers itself at all times, which openraft does not count.
-    fn quorum_age(&self, metrics: &openraft::RaftMetrics<TypeConfig>) -> Option<Duration> {
-        let mut voters = metrics.membership_config.voter_ids();
-        if voters.next() == Some(self.node_id) && voters.next().is_none() {
-            return (metrics.current_leader == Some(self.node_id)).then_some(Duration::ZERO);
-        }
-        metrics.last_quorum_acked.map(|at| at.elapsed())
     }
 
     /// Bytes of state on disk as of the last snapshot.
@@ -427,45 +303,6 @@ impl Consensus {
                 return "the consensus task ended".to_owned();
             }
         }
-    }
-
-    /// If this member leads, hands leadership to the voter that is furthest with the log, and waits
-    /// until it has it, for at most `patience`.
-    pub async fn hand_over(&self, patience: Duration) {
-        if !self.leads() {
-            return;
-        }
-        let deadline = Instant::now() + patience;
-        let mut tried = Vec::new();
-        while self.leads() && Instant::now() < deadline {
-            let Some(heir) = self.heir(&tried) else {
-                return;
-            };
-            tried.push(heir);
-            tracing::info!(to = heir, "handing leadership over");
-            if self.raft.trigger().transfer_leader(heir).await.is_err() {
-                return;
-            }
-            self.leader_changed(Duration::from_millis(500)).await;
-        }
-    }
-
-    /// The other voter with the longest log, of those that answered lately and were not tried.
-    fn heir(&self, tried: &[u64]) -> Option<u64> {
-        let metrics = self.raft.metrics();
-        let metrics = metrics.borrow_watched();
-        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
-        metrics
-            .replication
-            .as_ref()?
-            .iter()
-            .filter(|(id, _)| **id != self.node_id && voters.contains(id) && !tried.contains(id))
-            .filter(|(id, _)| {
-                let last = metrics.heartbeat.as_ref().and_then(|all| all.get(id));
-                last.is_some_and(|at| at.is_some_and(|at| at.elapsed() < self.silence))
-            })
-            .max_by_key(|(_, matching)| matching.map(|id| id.index()))
-            .map(|(id, _)| *id)
     }
 
     /// Stops taking part, and writes out the log.

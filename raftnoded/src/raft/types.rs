@@ -40,6 +40,24 @@ pub struct MemberInfo {
     pub client_address: String,
     /// The address on which members talk to each other.
     pub peer_address: String,
+    /// What is to become of it; the leader carries it out.
+    pub aim: Aim,
+}
+
+/// What the cluster wants of a member. It stands in the membership, so that whoever leads next
+/// finishes what was begun.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Aim {
+    /// It votes, as soon as it has caught up.
+    #[default]
+    Voter,
+    /// It votes in place of another member, which goes in the same step.
+    Replacement {
+        /// The member that goes.
+        of: u64,
+    },
+    /// It stays a learner, or becomes one.
+    Learner,
 }
 
 openraft::declare_raft_types!(

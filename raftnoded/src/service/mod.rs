@@ -8,6 +8,7 @@
 mod convert;
 mod forward;
 mod limits;
+mod members;
 mod quota;
 mod read;
 mod route;
@@ -35,7 +36,10 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Fsync, Store},
     engine::Engine,
-    raft::{Consensus, MemberView, types::MemberInfo},
+    raft::{
+        Consensus, MemberView,
+        types::{Aim, MemberInfo},
+    },
     watch::Hub,
 };
 use forward::Forwarder;
@@ -243,6 +247,11 @@ fn member((id, view): (u64, MemberView)) -> Member {
         id,
         name: view.info.name,
         voter: view.voter,
+        stays_learner: view.info.aim == Aim::Learner,
+        replaces: match view.info.aim {
+            Aim::Replacement { of } => Some(of),
+            Aim::Voter | Aim::Learner => None,
+        },
         client_address: view.info.client_address,
         peer_address: view.info.peer_address,
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::types::{MemberStatus, Role};
+use common::types::{Formats, MemberStatus, Role};
 
 use super::{About, Part, Service};
 use crate::config::Fsync;
@@ -49,6 +49,13 @@ fn base(about: &About) -> MemberStatus {
         state_bytes: 0,
         fsync_p99: Duration::ZERO,
         since_quorum: None,
+        since_leader: None,
+        ready: false,
+        read_only: None,
+        disk: None,
+        transfers: Vec::new(),
+        lags: Vec::new(),
+        formats: Formats::default(),
         alarms,
         notices: Vec::new(),
         members: Vec::new(),

@@ -1,0 +1,91 @@
+//! Why a member cannot start, or had to stop, and its exit code.
+
+use std::{io, net::SocketAddr};
+
+use crate::{
+    engine::EngineError,
+    identity::DirectoryError,
+    raft::{StartError, formation::FormationError, log::LogError, machine::files::LoadError},
+    store,
+};
+
+/// Why a member cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The data directory.
+    #[error(transparent)]
+    Directory(#[from] DirectoryError),
+    /// The log in it.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The snapshot file in it.
+    #[error(transparent)]
+    Snapshot(#[from] LoadError),
+    /// The state in it.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The layout of the state in it.
+    #[error(transparent)]
+    Layout(#[from] store::OpenError),
+    /// A directory in it.
+    #[error("cannot use {path}: {source}")]
+    Files {
+        /// Which.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// This build has no such store.
+    #[error(
+        "this raftnoded was built without RocksDB; start it with --store memory, or build it with \
+         the feature \"rocksdb\""
+    )]
+    NoRocksdb,
+    /// A port.
+    #[error(
+        "cannot listen on {address}: {source}; is another raftnoded running? Give another \
+         --{setting}"
+    )]
+    Port {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that sets it.
+        setting: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The formation of the cluster.
+    #[error(transparent)]
+    Formation(#[from] FormationError),
+    /// Consensus did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The log could not be written.
+    #[error(
+        "the log could not be written or synced: {0}; what was acknowledged is safe, but this \
+         member must not go on. Check the disk, then restart"
+    )]
+    LogWrite(String),
+    /// Consensus stopped by itself.
+    #[error("consensus stopped: {0}")]
+    Stopped(String),
+}
+
+impl Failure {
+    /// The process's exit code: 3 for the data directory, 4 for a port, 5 for the formation.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Directory(_)
+            | Self::Log(_)
+            | Self::Snapshot(_)
+            | Self::Engine(_)
+            | Self::Layout(_)
+            | Self::Files { .. }
+            | Self::Formation(FormationError::Wiped { .. } | FormationError::Foreign { .. }) => 3,
+            Self::Port { .. } => 4,
+            Self::Formation(FormationError::NotAFounder { .. }) => 5,
+            Self::NoRocksdb => 2,
+            Self::Start(_) | Self::LogWrite(_) | Self::Stopped(_) => 1,
+        }
+    }
+}

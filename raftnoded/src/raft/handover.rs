@@ -1,0 +1,48 @@
+//! Handing leadership over.
+
+use std::time::{Duration, Instant};
+
+use openraft::{Instant as _, async_runtime::WatchReceiver};
+
+use super::Consensus;
+
+impl Consensus {
+    /// If this member leads, hands leadership to the voter that is furthest with the log, and waits
+    /// until it has it, for at most `patience`.
+    pub async fn hand_over(&self, patience: Duration) {
+        if !self.leads() {
+            return;
+        }
+        let deadline = Instant::now() + patience;
+        let mut tried = Vec::new();
+        while self.leads() && Instant::now() < deadline {
+            let Some(heir) = self.heir(&tried) else {
+                return;
+            };
+            tried.push(heir);
+            tracing::info!(to = heir, "handing leadership over");
+            if self.raft.trigger().transfer_leader(heir).await.is_err() {
+                return;
+            }
+            self.leader_changed(Duration::from_millis(500)).await;
+        }
+    }
+
+    /// The other voter with the longest log, of those that answered lately and were not tried.
+    fn heir(&self, tried: &[u64]) -> Option<u64> {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
+        metrics
+            .replication
+            .as_ref()?
+            .iter()
+            .filter(|(id, _)| **id != self.node_id && voters.contains(id) && !tried.contains(id))
+            .filter(|(id, _)| {
+                let last = metrics.heartbeat.as_ref().and_then(|all| all.get(id));
+                last.is_some_and(|at| at.is_some_and(|at| at.elapsed() < self.silence))
+            })
+            .max_by_key(|(_, matching)| matching.map(|id| id.index()))
+            .map(|(id, _)| *id)
+    }
+}
