@@ -25,6 +25,7 @@
 //! hostile      garbage, half-open connections, resets, absurd deadlines
 //! cli          raftctl in a pipe
 //! terminal     raftctl on a terminal: prompts, escapes, Ctrl-C
+//! figures      what a change of leader costs; printed, on request
 //! readme       the tour of the README, as written
 //! ```
 
@@ -40,6 +41,7 @@ mod durability;
 mod exactly_once;
 mod expiry;
 mod failover;
+mod figures;
 mod formation;
 mod hostile;
 mod identity;

@@ -32,7 +32,7 @@ pub use codec::{MessageCodec, OversizedMessage, Wire, read_postcard, write_postc
 
 /// The version of the protocol this program speaks. It changes when an old peer would
 /// misunderstand a new one.
-pub const PROTOCOL_VERSION: u32 = 2;
+pub const PROTOCOL_VERSION: u32 = 3;
 
 /// The longest time a request may ask for.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);
@@ -75,8 +75,20 @@ pub struct Hello {
     pub service: Service,
     /// Answer `NotLeader` instead of forwarding: the client goes to the leader by itself.
     pub follow_leader: bool,
+    /// Answer when there is a leader, instead of at once.
+    pub await_leader: Option<AwaitLeader>,
     /// The client program and its version, for the server's log.
     pub program: String,
+}
+
+/// A client that looks for the leader while one is being elected: it is answered in the moment in
+/// which there is one, and so needs not ask again and again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitLeader {
+    /// How long to wait; the member may answer sooner.
+    pub patience: Duration,
+    /// The address of a leader that is none any more: the client could not reach it.
+    pub other_than: Option<String>,
 }
 
 impl Hello {
@@ -90,6 +102,7 @@ impl Hello {
             protocol: PROTOCOL_VERSION,
             service,
             follow_leader,
+            await_leader: None,
             program: format!("raftnode {}", env!("CARGO_PKG_VERSION")),
         }
     }

@@ -405,6 +405,8 @@ async fn observe(consensus: Consensus) {
             }
             last = now;
         }
-        consensus.leader_changed(Duration::from_secs(1)).await;
+        consensus
+            .leader_changed(view.leader, Duration::from_secs(1))
+            .await;
     }
 }

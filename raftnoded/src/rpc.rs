@@ -126,6 +126,12 @@ async fn converse(
         refuse(connection, message).await;
         return Ok(());
     }
+    if let Some(awaited) = &hello.await_leader {
+        tokio::select! {
+            () = stopping.cancelled() => return Ok(()),
+            () = service.leader_known(awaited) => {}
+        }
+    }
     connection
         .send(HelloReply::Welcome(service.welcome()))
         .await?;

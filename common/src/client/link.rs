@@ -45,16 +45,15 @@ struct About {
 }
 
 impl Link {
-    /// Connects to the member at an address. `follow_leader` is [`Hello::follow_leader`].
+    /// Connects to the member at an address, with a greeting to its data service.
     ///
     /// # Errors
     /// See [`connect`].
     pub(super) async fn open(
         address: &str,
-        follow_leader: bool,
+        hello: Hello,
         timeout: Duration,
     ) -> Result<(Self, Welcome), Error> {
-        let hello = Hello::new(Service::Data, follow_leader);
         let (mut connection, welcome) = connect(address, hello, timeout).await?;
         connection.set_backpressure_boundary(WRITE_BUFFER);
         connection

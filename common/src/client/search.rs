@@ -9,10 +9,17 @@ use std::{collections::VecDeque, time::Duration};
 use futures::{StreamExt, stream::FuturesUnordered};
 
 use super::{link::Link, route::Router};
-use crate::{error::Error, transport::Welcome, types::Leader};
+use crate::{
+    error::Error,
+    transport::{AwaitLeader, Hello, Service, Welcome},
+    types::Leader,
+};
 
 /// How long one member is waited for before the next one is asked, too.
 const STAGGER: Duration = Duration::from_millis(150);
+
+/// How long those who answered are given to tell of a new leader.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// How long those who do not answer are waited for before those who did are asked again: the leader
 /// they named may be the one that hangs, and another one may have been elected.
@@ -97,8 +104,15 @@ impl Search {
     /// The member to go through: it follows a leader that cannot be reached from here. A leader
     /// that was reached and does not lead any more is another matter: one will be elected.
     fn detour(&self) -> Option<&str> {
-        let (through, leader) = self.follower.as_ref()?;
-        self.why_not(&leader.address).map(|_| through.as_str())
+        self.unreachable_leader()?;
+        self.follower.as_ref().map(|(through, _)| through.as_str())
+    }
+
+    /// The address of the leader that others name and that cannot be reached.
+    fn unreachable_leader(&self) -> Option<String> {
+        let (_, leader) = self.follower.as_ref()?;
+        let address = &leader.address;
+        self.why_not(address).map(|_| address.clone())
     }
 
     fn why_not(&self, address: &str) -> Option<&Error> {
@@ -162,6 +176,7 @@ impl Router {
         forwarding: bool,
     ) -> Result<Link, Error> {
         let mut search = Search::begin(self);
+        let mut awaited = false;
         let mut dials = FuturesUnordered::new();
         loop {
             if let Some(address) = search.next() {
@@ -183,7 +198,15 @@ impl Router {
             };
             match answer {
                 // None is left to ask, and none to wait for.
-                None if search.waiting.is_empty() => break,
+                None if search.waiting.is_empty() => {
+                    if awaited || !forwarding || stale {
+                        break;
+                    }
+                    awaited = true;
+                    if let Some(link) = self.await_leader(&mut search).await {
+                        return Ok(link);
+                    }
+                }
                 None => {}
                 Some((address, Err(error))) => search.failed.push((address, error)),
                 Some((address, Ok((link, welcome)))) => {
@@ -241,6 +264,42 @@ impl Router {
     }
 
     async fn dial(&self, address: &str, follow_leader: bool) -> Result<(Link, Welcome), Error> {
-        Link::open(address, follow_leader, self.config.connect_timeout).await
+        let hello = Hello::new(Service::Data, follow_leader);
+        Link::open(address, hello, self.config.connect_timeout).await
+    }
+
+    /// Waits, with all members that answered, for the leader that they elect: a connection to it, or
+    /// where it is told to be.
+    async fn await_leader(&self, search: &mut Search) -> Option<Link> {
+        let await_leader = Some(AwaitLeader {
+            patience: PATIENCE,
+            other_than: search.unreachable_leader(),
+        });
+        let mut dials: FuturesUnordered<_> = search
+            .answered
+            .iter()
+            .cloned()
+            .map(|address| {
+                let hello = Hello {
+                    await_leader: await_leader.clone(),
+                    ..Hello::new(Service::Data, true)
+                };
+                let timeout = self.config.connect_timeout + PATIENCE;
+                async move { (Link::open(&address, hello, timeout).await, address) }
+            })
+            .collect();
+        while let Some((dialled, address)) = dials.next().await {
+            match dialled {
+                Ok((link, welcome)) if self.install(&link, &welcome) => return Some(link),
+                Ok((_, welcome)) => {
+                    search.note(address, welcome);
+                    if !search.waiting.is_empty() {
+                        return None;
+                    }
+                }
+                Err(error) => search.failed.push((address, error)),
+            }
+        }
+        None
     }
 }

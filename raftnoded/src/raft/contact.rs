@@ -31,6 +31,11 @@ impl Contact {
         self.last.store(millis + 1, Ordering::Relaxed);
     }
 
+    /// The leader is gone for certain.
+    pub(super) fn lost(&self) {
+        self.last.store(0, Ordering::Relaxed);
+    }
+
     /// How long ago that was; none if it never was.
     pub(super) fn age(&self) -> Option<Duration> {
         let last = self.last.load(Ordering::Relaxed).checked_sub(1)?;

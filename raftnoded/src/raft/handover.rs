@@ -24,7 +24,8 @@ impl Consensus {
             if self.raft.trigger().transfer_leader(heir).await.is_err() {
                 return;
             }
-            self.leader_changed(Duration::from_millis(500)).await;
+            let handed = self.tracker.changed(Some(self.node_id));
+            let _ = tokio::time::timeout(Duration::from_millis(500), handed).await;
         }
     }
 

@@ -28,7 +28,8 @@
 //! - openraft 0.10 is an alpha, pinned exactly.
 //! - Reads use the read index, not leases: a lease needs clocks of bounded drift, and a restarted
 //!   member of openraft votes without remembering its lease.
-//! - Membership changes and fast failover come with a later release.
+//! - A leader whose process dies is replaced at once ([`failover`]); one that stands still, or cannot
+//!   be reached, by the election timeout.
 
 mod barrier;
 mod batcher;
@@ -36,6 +37,7 @@ pub mod clock;
 mod codec;
 mod compaction;
 mod contact;
+mod failover;
 pub mod formation;
 mod handover;
 pub mod log;
@@ -45,6 +47,7 @@ mod peer;
 mod server;
 #[cfg(test)]
 mod tests;
+mod tracker;
 pub mod types;
 mod view;
 
@@ -66,6 +69,7 @@ use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
 use network::{Factory, Me};
 use server::{Membered, Phase};
+use tracker::Tracker;
 use types::{MemberInfo, TypeConfig};
 
 pub use compaction::Compaction;
@@ -152,7 +156,7 @@ pub struct Consensus {
     barrier: Barrier,
     progress: Arc<Progress>,
     clock: Clock,
-    contact: Arc<Contact>,
+    tracker: Tracker,
     /// A leader that was silent for this long is none.
     silence: Duration,
     node_id: u64,
@@ -175,6 +179,7 @@ impl Consensus {
             cluster_id: settings.cluster_id,
             id: settings.node_id,
             incarnation: settings.incarnation,
+            boot: rand::random(),
         };
         let progress = machine.progress();
         let clock = machine.clock();
@@ -194,13 +199,24 @@ impl Consensus {
             Arc::clone(&progress),
             settings.compaction,
         ));
+        let silence = settings.election_timeout * 4;
         let contact = Arc::new(Contact::new());
+        let rivals = Arc::new(failover::Rivals::new());
+        tokio::spawn(failover::run(
+            me,
+            raft.clone(),
+            Arc::clone(&contact),
+            Arc::clone(&rivals),
+            settings.election_timeout,
+        ));
         server.set_phase(Phase::Member(Arc::new(Membered {
             me,
             raft: raft.clone(),
             files,
             contact: Arc::clone(&contact),
+            rivals,
         })));
+        let tracker = Tracker::start(settings.node_id, raft.clone(), contact, silence);
         Ok(Self {
             batcher: Batcher::start(raft.clone(), clock.clone()),
             barrier: Barrier::start(raft.clone()),
@@ -208,8 +224,8 @@ impl Consensus {
             log,
             progress,
             clock,
-            contact,
-            silence: settings.election_timeout * 4,
+            tracker,
+            silence,
             node_id: settings.node_id,
         })
     }
@@ -253,21 +269,12 @@ impl Consensus {
 
     /// Whether this member believes to lead.
     pub fn leads(&self) -> bool {
-        self.raft.server_metrics().borrow_watched().current_leader == Some(self.node_id)
+        self.presumed_leader() == Some(self.node_id)
     }
 
-    /// Waits until the leader known here is another one, or known at all, for at most a time.
-    pub async fn leader_changed(&self, timeout: Duration) {
-        let mut metrics = self.raft.server_metrics();
-        let before = metrics.borrow_watched().current_leader;
-        let _ = tokio::time::timeout(timeout, async {
-            while metrics.changed().await.is_ok() {
-                if metrics.borrow_watched().current_leader != before {
-                    return;
-                }
-            }
-        })
-        .await;
+    /// Who holds leadership as far as this member knows, silent or not.
+    fn presumed_leader(&self) -> Option<u64> {
+        self.raft.server_metrics().borrow_watched().current_leader
     }
 
     /// The log, for its sizes and latencies.

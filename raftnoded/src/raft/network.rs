@@ -61,6 +61,8 @@ pub(super) struct Me {
     pub(super) cluster_id: u128,
     pub(super) id: u64,
     pub(super) incarnation: u64,
+    /// Drawn anew by each process: tells a restarted one from the one before.
+    pub(super) boot: u64,
 }
 
 /// Another member, and what all calls to it share.
@@ -93,7 +95,7 @@ impl Peer {
         self.log_reachable(called.as_ref().err());
         let (connection, answer) = called?;
         let refusal = match answer {
-            Answer::Welcome { incarnation } if incarnation == self.info.incarnation => {
+            Answer::Welcome { incarnation, .. } if incarnation == self.info.incarnation => {
                 return Ok(peer::open(connection));
             }
             Answer::Welcome { .. } => format!(

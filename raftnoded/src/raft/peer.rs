@@ -37,6 +37,8 @@ pub(super) enum Channel {
     Control,
     /// One snapshot.
     Snapshot,
+    /// Nothing: its end says that the process has ended.
+    Watch,
 }
 
 /// The first frame of a connection.
@@ -102,8 +104,8 @@ pub struct Founder {
 /// The answer to a [`Greeting`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// Go on; this is the receiver's incarnation.
-    Welcome { incarnation: u64 },
+    /// Go on; this is the receiver's incarnation, and the number its process has drawn.
+    Welcome { incarnation: u64, boot: u64 },
     /// The receiver is a founder, too.
     Founder(Founder),
     /// The receiver is a member of a cluster already.
@@ -178,6 +180,9 @@ common::wire_as_postcard!(
 
 /// This end of an append connection, on the sending side.
 pub(super) type AppendLane = Connection<Appended, Append>;
+
+/// A connection that is there to end.
+pub(super) type WatchLane = Connection<ControlReply, ControlRequest>;
 
 /// A connection that waits for a greeting, or has sent one.
 pub(super) type Greeted = Connection<Greeting, Answer>;

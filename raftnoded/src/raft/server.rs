@@ -11,7 +11,11 @@ use std::{
 
 use common::transport::{self, Connection, MAX_HANDSHAKE_BYTES, framed};
 use futures::{FutureExt, SinkExt, StreamExt};
-use openraft::{async_runtime::WatchReceiver, raft::TransferLeaderError, storage::Snapshot};
+use openraft::{
+    async_runtime::WatchReceiver,
+    raft::{TransferLeaderError, VoteRequest},
+    storage::Snapshot,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -19,6 +23,7 @@ use super::{
     RaftHandle,
     codec::{self, Append, Appended},
     contact::Contact,
+    failover::Rivals,
     machine::{SnapshotData, files::SnapshotFiles},
     network::Me,
     peer::{
@@ -52,6 +57,7 @@ pub(super) struct Membered {
     pub(super) raft: RaftHandle,
     pub(super) files: SnapshotFiles,
     pub(super) contact: Arc<Contact>,
+    pub(super) rivals: Arc<Rivals>,
 }
 
 /// Answers other members.
@@ -134,11 +140,13 @@ impl PeerServer {
                 }
                 let welcome = Answer::Welcome {
                     incarnation: member.me.incarnation,
+                    boot: member.me.boot,
                 };
                 connection.send(welcome).await?;
                 match channel {
                     Channel::Append => member.serve_append(peer::open(connection)).await,
-                    Channel::Control => member.serve_control(peer::open(connection)).await,
+                    Channel::Control => member.serve_control(from, peer::open(connection)).await,
+                    Channel::Watch => serve_watch(peer::open(connection)).await,
                     Channel::Snapshot => member.serve_snapshot(peer::open(connection)).await,
                 }
             }
@@ -255,16 +263,23 @@ impl Membered {
 
     async fn serve_control(
         &self,
+        from: u64,
         mut lane: Connection<ControlRequest, ControlReply>,
     ) -> io::Result<()> {
         while let Some(request) = lane.next().await {
             let reply = match request? {
-                ControlRequest::Vote(request) => self.raft.vote(request.into()).await.map_or_else(
-                    |_| ControlReply::Failed,
-                    |response| ControlReply::Vote(response.into()),
-                ),
+                ControlRequest::Vote(request) => {
+                    let request: VoteRequest<TypeConfig> = request.into();
+                    self.rivals.asked(from, request.last_log_id);
+                    self.raft.vote(request).await.map_or_else(
+                        |_| ControlReply::Failed,
+                        |response| ControlReply::Vote(response.into()),
+                    )
+                }
                 ControlRequest::PreVote(request) => {
-                    self.raft.pre_vote(request.into()).await.map_or_else(
+                    let request: VoteRequest<TypeConfig> = request.into();
+                    self.rivals.asked(from, request.last_log_id);
+                    self.raft.pre_vote(request).await.map_or_else(
                         |_| ControlReply::Failed,
                         |response| ControlReply::Vote(response.into()),
                     )
@@ -375,6 +390,12 @@ impl Membered {
             .map_err(io::Error::other)?;
         Ok(response.vote)
     }
+}
+
+/// Holds a connection until the caller closes it. If this process ends, the kernel does.
+async fn serve_watch(mut lane: Connection<ControlRequest, ControlReply>) -> io::Result<()> {
+    while lane.next().await.transpose()?.is_some() {}
+    Ok(())
 }
 
 fn transfer_reply(reply: Result<(), TransferLeaderError<TypeConfig>>) -> TransferReply {

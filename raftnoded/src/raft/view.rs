@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use openraft::{Instant as _, ServerState, async_runtime::WatchReceiver};
+use openraft::{ServerState, async_runtime::WatchReceiver};
 
 use super::{
     Consensus,
-    types::{self, MemberInfo, TypeConfig},
+    tracker::quorum_age,
+    types::{self, MemberInfo},
 };
 
 /// What this member knows of the consensus.
@@ -59,19 +60,9 @@ impl Consensus {
     pub fn leader(&self) -> Option<(u64, MemberInfo)> {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        let id = self.audible(metrics.current_leader)?;
+        let id = self.followed(metrics.current_leader)?;
         let info = metrics.membership_config.get_node(&id)?.clone();
         Some((id, info))
-    }
-
-    fn audible(&self, leader: Option<u64>) -> Option<u64> {
-        leader.filter(|id| {
-            if *id == self.node_id {
-                // It does not step down when it is cut off, and must not hold clients then.
-                return self.in_contact();
-            }
-            self.contact.age().is_some_and(|age| age < self.silence)
-        })
     }
 
     /// The members, by id.
@@ -105,33 +96,29 @@ impl Consensus {
                 _ => Role::Follower,
             },
             term: metrics.current_term,
-            leader: self.audible(metrics.current_leader),
+            leader: self.followed(metrics.current_leader),
             last_log: metrics.last_log_index.unwrap_or(0),
             committed: index(metrics.cluster_committed),
             applied: index(metrics.last_applied),
             snapshot: index(metrics.snapshot),
             purged: index(metrics.purged),
-            since_quorum: self.quorum_age(&metrics),
+            since_quorum: quorum_age(self.node_id, &metrics),
         }
     }
 
     /// Whether this member leads with a majority, or hears from a leader.
     pub fn in_contact(&self) -> bool {
-        if !self.leads() {
-            return self.leader().is_some();
-        }
-        let metrics = self.raft.metrics();
-        let age = self.quorum_age(&metrics.borrow_watched());
-        age.is_some_and(|age| age < self.silence)
+        self.followed(self.presumed_leader()).is_some()
     }
 
-    /// How long ago a majority answered a leader; none if it never did. One that is the majority
-    /// answers itself at all times, which openraft does not count.
-    fn quorum_age(&self, metrics: &openraft::RaftMetrics<TypeConfig>) -> Option<Duration> {
-        let mut voters = metrics.membership_config.voter_ids();
-        if voters.next() == Some(self.node_id) && voters.next().is_none() {
-            return (metrics.current_leader == Some(self.node_id)).then_some(Duration::ZERO);
-        }
-        metrics.last_quorum_acked.map(|at| at.elapsed())
+    /// The presumed leader, if it counts.
+    fn followed(&self, presumed: Option<u64>) -> Option<u64> {
+        self.tracker.leader().filter(|id| presumed == Some(*id))
+    }
+
+    /// Waits until the leader that counts is another one than `before`, for at most a time.
+    pub async fn leader_changed(&self, before: Option<u64>, timeout: Duration) {
+        // That the time is over is no failure: the caller looks again.
+        let _ = tokio::time::timeout(timeout, self.tracker.changed(before)).await;
     }
 }

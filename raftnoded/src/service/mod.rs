@@ -27,7 +27,7 @@ use std::{
 
 use common::{
     Error,
-    transport::Welcome,
+    transport::{AwaitLeader, Welcome},
     types::{Leader, Member, Role, Tag},
 };
 use tokio::sync::Notify;
@@ -47,6 +47,9 @@ use quota::QuotaNotices;
 use views::Views;
 
 pub use limits::Bounds;
+
+/// The longest that a client may have its greeting wait for a leader.
+const MAX_PATIENCE: Duration = Duration::from_secs(1);
 
 /// What a member knows of itself from the start.
 #[derive(Clone, Debug)]
@@ -201,6 +204,21 @@ impl Service {
                 .and_then(|part| part.leader()),
             members: part.map_or_else(Vec::new, |part| part.members()),
             limits: self.about.bounds.advertised(),
+        }
+    }
+
+    /// Waits for a leader that a client can go to, for as long as the client wants, but not long.
+    pub(crate) async fn leader_known(&self, awaited: &AwaitLeader) {
+        let until = Instant::now() + awaited.patience.min(MAX_PATIENCE);
+        while let Some(part) = self.part.get() {
+            let leader = part.leader();
+            let left = until.saturating_duration_since(Instant::now());
+            let gone = |leader: &Leader| awaited.other_than.as_ref() == Some(&leader.address);
+            if left.is_zero() || leader.as_ref().is_some_and(|leader| !gone(leader)) {
+                return;
+            }
+            let before = leader.map(|leader| leader.id);
+            part.consensus.leader_changed(before, left).await;
         }
     }
 

@@ -49,9 +49,9 @@ impl Service {
                     Err(Refusal::NotLeader) => {}
                 }
             }
-            let leader = part
-                .leader()
-                .filter(|leader| leader.id != part.consensus.node_id());
+            let known = part.leader();
+            let before = known.as_ref().map(|leader| leader.id);
+            let leader = known.filter(|leader| leader.id != part.consensus.node_id());
             if call.follow_leader {
                 return Err(Error::NotLeader { leader });
             }
@@ -62,7 +62,7 @@ impl Service {
                     answer => return answer,
                 }
             }
-            self.await_leader(part, call).await?;
+            self.await_leader(part, call, before).await?;
         }
     }
 
@@ -84,7 +84,12 @@ impl Service {
         })
     }
 
-    async fn await_leader(&self, part: &Part, call: &Call) -> Result<(), Error> {
+    async fn await_leader(
+        &self,
+        part: &Part,
+        call: &Call,
+        before: Option<u64>,
+    ) -> Result<(), Error> {
         let left = call.last_word().saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(Error::NoLeader {
@@ -93,7 +98,7 @@ impl Service {
         }
         // A leader without a majority stays the leader it knows: look again after a while, too.
         part.consensus
-            .leader_changed(left.min(Duration::from_millis(50)))
+            .leader_changed(before, left.min(Duration::from_millis(50)))
             .await;
         Ok(())
     }
