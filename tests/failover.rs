@@ -58,6 +58,97 @@ async fn a_killed_leader_takes_no_acknowledged_write_along_on_rocksdb() {
 }
 
 #[tokio::test]
+async fn a_leader_whose_connections_are_cut_goes_on_to_lead() {
+    let (mut cluster, proxies) = Cluster::prepare_behind_proxies(3);
+    cluster.start_all();
+    let leader = cluster.leader().await;
+    let term = cluster.status(leader).await.expect("a status").term;
+    let load = Load::start(&cluster, "cut").await;
+    for _ in 0..5 {
+        load.more(WRITES).await;
+        proxies[leader].cut();
+    }
+    load.more(WRITES).await;
+    let status = cluster.status(leader).await.expect("a status");
+    assert_eq!((status.role, status.term), (Role::Leader, term));
+    load.stop().await.verify(&cluster).await;
+    for member in cluster.members() {
+        assert!(member.events("the leader's process is gone").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn one_member_that_takes_the_leader_for_dead_does_not_depose_it() {
+    let (mut cluster, mut proxies) = Cluster::prepare_behind_proxies(3);
+    cluster.start_all();
+    let leader = cluster.leader().await;
+    let term = cluster.status(leader).await.expect("a status").term;
+    let wrong = cluster.follower().await;
+    let bystander = 3 - leader - wrong;
+    let load = Load::start(&cluster, "alarm").await;
+    load.more(WRITES).await;
+    // Only one of the followers sees that calls to the leader are refused.
+    cluster.member(bystander).pause();
+    proxies[leader].refuse().await;
+    wait_for("a false alarm", async || {
+        let alarms = cluster.members()[wrong].events("the leader's process is gone");
+        (!alarms.is_empty()).then_some(())
+    })
+    .await;
+    load.more(WRITES).await;
+    proxies[leader].open();
+    cluster.member(bystander).resume();
+    load.more(WRITES).await;
+    let status = cluster.status(leader).await.expect("a status");
+    assert_eq!((status.role, status.term), (Role::Leader, term));
+    load.stop().await.verify(&cluster).await;
+}
+
+/// A follower that lacks the last entries is the first in turn, and must not win.
+#[tokio::test]
+async fn the_survivor_with_the_shorter_log_does_not_win() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut journal = Journal::default();
+    for round in 0..3 {
+        let leader = cluster.leader().await;
+        let behind = cluster.follower().await;
+        let ahead = 3 - leader - behind;
+        cluster.member(behind).pause();
+        let load = Load::start(&cluster, &format!("behind {round}")).await;
+        load.more(WRITES).await;
+        let recorded = load.stop().await;
+        // The one that is behind wakes up to a dead leader.
+        cluster.member(leader).kill();
+        cluster.member(behind).resume();
+        assert_eq!(cluster.leader().await, ahead);
+        journal.absorb(recorded);
+        cluster.member(leader).start();
+        cluster.settled().await;
+        journal.verify(&cluster).await;
+    }
+}
+
+/// Five members are restarted one after the other under eight writers, none of whose writes fails.
+#[tokio::test]
+async fn a_rolling_restart_is_not_noticed() {
+    let mut cluster = Cluster::start_many(5, &[]).await;
+    let load = Load::start_roaming(&cluster, "rolling", 8).await;
+    for index in 0..5 {
+        load.more(WRITES).await;
+        cluster.member(index).terminate();
+        let status = cluster.member(index).exited().await;
+        assert_eq!(status.code(), Some(0));
+        cluster.member(index).start();
+        cluster.settled().await;
+    }
+    load.more(WRITES).await;
+    let recorded = load.stop().await;
+    eprintln!("writes stood still for {:?}", recorded.standstill());
+    recorded.assert_no_failure();
+    recorded.verify(&cluster).await;
+}
+
+#[tokio::test]
 async fn a_killed_follower_is_not_missed() {
     let mut cluster = Cluster::start(&[]).await;
     let load = Load::start(&cluster, "follower").await;

@@ -74,6 +74,13 @@ impl Journal {
         self.acknowledged.len()
     }
 
+    /// Asserts that every write was acknowledged.
+    pub(crate) fn assert_no_failure(&self) {
+        let failed = (&self.refused, &self.unknown, &self.faults);
+        let none = self.refused.is_empty() && self.unknown.is_empty() && self.faults.is_empty();
+        assert!(none, "not every write was acknowledged: {failed:?}");
+    }
+
     /// The longest time in which nobody's write was acknowledged.
     pub(crate) fn standstill(&self) -> Duration {
         self.standstill
@@ -176,6 +183,15 @@ impl Load {
     /// Eight writers: four that roam, two that stay with a member and are forwarded, two that go
     /// to the leader by themselves. `name` begins every key, and must not have been used before.
     pub(crate) async fn start(cluster: &Cluster, name: &str) -> Self {
+        Self::begin(cluster, name, 8, 4)
+    }
+
+    /// Writers that all roam: none of their writes may fail while a majority is up.
+    pub(crate) async fn start_roaming(cluster: &Cluster, name: &str, writers: usize) -> Self {
+        Self::begin(cluster, name, writers, writers)
+    }
+
+    fn begin(cluster: &Cluster, name: &str, writers: usize, roaming: usize) -> Self {
         let mut load = Self {
             journal: Arc::default(),
             stop: Arc::default(),
@@ -186,14 +202,14 @@ impl Load {
             .iter()
             .map(|member: &Member| member.client().to_owned())
             .collect();
-        for writer in 0..8 {
+        for writer in 0..writers {
             let pen = Pen {
                 keys: format!("{name}/{writer}"),
                 addresses: addresses.clone(),
                 journal: Arc::clone(&load.journal),
                 stop: Arc::clone(&load.stop),
             };
-            load.writers.push(if writer < 4 {
+            load.writers.push(if writer < roaming {
                 tokio::spawn(pen.roam())
             } else {
                 tokio::spawn(pen.stay(writer, writer % 2 == 0))

@@ -54,6 +54,11 @@ impl Member {
         &self.peer
     }
 
+    /// Listens elsewhere for other members than where it tells them to call.
+    pub(crate) fn listen_for_peers_on(&mut self, address: &str) {
+        address.clone_into(&mut self.peer);
+    }
+
     /// Its data directory.
     pub(crate) fn data(&self) -> &Path {
         &self.data
