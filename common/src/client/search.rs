@@ -115,6 +115,15 @@ impl Search {
         self.why_not(address).map(|_| address.clone())
     }
 
+    /// The address of the leader that others name still, though it cannot be reached, or said itself
+    /// that it does not lead.
+    fn former_leader(&self) -> Option<String> {
+        let (_, leader) = self.follower.as_ref()?;
+        let address = &leader.address;
+        let answered = self.answered.contains(address);
+        (answered || self.why_not(address).is_some()).then(|| address.clone())
+    }
+
     fn why_not(&self, address: &str) -> Option<&Error> {
         let (_, error) = self.failed.iter().find(|(failed, _)| failed == address)?;
         Some(error)
@@ -273,7 +282,7 @@ impl Router {
     async fn await_leader(&self, search: &mut Search) -> Option<Link> {
         let await_leader = Some(AwaitLeader {
             patience: PATIENCE,
-            other_than: search.unreachable_leader(),
+            other_than: search.former_leader(),
         });
         let mut dials: FuturesUnordered<_> = search
             .answered
