@@ -71,13 +71,12 @@ pub(crate) async fn run(
     match command {
         Command::Show => {
             let survey = session.survey(output).await?;
-            let (verdict, reasons) = survey.verdict();
             match &survey.leader {
-                Some(leader) if verdict != Verdict::NoQuorum => {
+                Some(leader) if survey.verdict() != Verdict::NoQuorum => {
                     output.record(&Leading::new(leader, survey.term))
                 }
                 _ => Err(Failure::Api(Error::NoLeader {
-                    reason: because(&reasons),
+                    reason: because(&survey.reasons()),
                 })),
             }
         }

@@ -109,10 +109,21 @@ impl Session {
         Ok(client)
     }
 
+    /// Asks the endpoints, further addresses, and every member how they are doing.
+    pub(crate) async fn look(&self, also: &[String]) -> Result<Survey, Error> {
+        let mut addresses = self.endpoints.clone();
+        for address in also {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        survey::ask(&addresses, self.per_member()).await
+    }
+
     /// Asks every member how it is doing.
     pub(crate) async fn survey(&self, output: &Output) -> Result<Survey, Failure> {
         output.verbose(&format!("asking {}", self.endpoints.join(", ")));
-        let survey = survey::ask(&self.endpoints, self.per_member()).await?;
+        let survey = self.look(&[]).await?;
         for remark in &survey.remarks {
             output.note(remark);
         }
@@ -151,7 +162,7 @@ async fn dispatch(
         Command::Lock(args) => return lock::run(args, session, output).await,
         Command::Elect(args) => return elect::run(args, session, output).await,
         Command::Ns(command) => ns::run(command, session, output).await,
-        Command::Status => status::run(session, output).await,
+        Command::Status(args) => return status::run(args, session, output).await,
         Command::Health => return health::run(session, output).await.map(ExitCode::from),
         Command::Members(command) => members::run(command, session, output).await,
         Command::Leader(command) => leader::run(command, session, output).await,

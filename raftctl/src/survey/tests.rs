@@ -89,7 +89,7 @@ fn all_well() -> Vec<MemberStatus> {
 #[test]
 fn three_that_answer_are_healthy() {
     let survey = survey(all_well(), &[]);
-    assert_eq!(survey.verdict(), (Verdict::Healthy, vec![]));
+    assert_eq!(survey.verdict(), Verdict::Healthy);
     assert_eq!(survey.leader.as_ref().unwrap().name, "n2");
     assert_eq!(
         (survey.voters_up, survey.voters, survey.quorum()),
@@ -109,19 +109,14 @@ fn a_member_that_is_down_is_still_there_and_degrades() {
     assert_eq!(down.health, Health::Unreachable);
     assert_eq!(down.detail(), "Connection refused");
     assert!(survey.has_quorum());
-    assert_eq!(
-        survey.verdict(),
-        (
-            Verdict::Degraded,
-            vec!["n3 unreachable (Connection refused)".to_owned()]
-        )
-    );
+    assert_eq!(survey.verdict(), Verdict::Degraded);
+    assert_eq!(survey.reasons(), ["n3 unreachable (Connection refused)"]);
 }
 
 #[test]
 fn one_of_three_is_no_quorum_even_if_it_still_thinks_it_leads() {
     let survey = survey(vec![status(2, Role::Leader, Some(2))], &[1, 3]);
-    let (verdict, reasons) = survey.verdict();
+    let (verdict, reasons) = (survey.verdict(), survey.reasons());
     assert_eq!(verdict, Verdict::NoQuorum);
     assert_eq!(reasons[0], "1 of 3 voters up, 2 needed");
 }
@@ -131,7 +126,7 @@ fn a_leader_that_hears_no_majority_has_no_quorum() {
     let mut answers = all_well();
     answers[0].since_quorum = Some(Duration::from_secs(4));
     let survey = survey(answers, &[]);
-    let (verdict, reasons) = survey.verdict();
+    let (verdict, reasons) = (survey.verdict(), survey.reasons());
     assert_eq!(verdict, Verdict::NoQuorum);
     assert_eq!(
         reasons,
@@ -146,7 +141,7 @@ fn an_election_is_seen_as_one() {
     let survey = survey(vec![candidate, status(3, Role::Follower, None)], &[2]);
     assert_eq!(survey.leader, None);
     assert_eq!(survey.term, 8);
-    let (verdict, reasons) = survey.verdict();
+    let (verdict, reasons) = (survey.verdict(), survey.reasons());
     assert_eq!(verdict, Verdict::NoQuorum);
     assert_eq!(
         reasons,
@@ -167,7 +162,7 @@ fn a_leader_only_we_cannot_reach_still_leads() {
     ];
     let survey = survey(answers, &[2]);
     assert_eq!(survey.leader.as_ref().unwrap().id, 2);
-    assert_eq!(survey.verdict().0, Verdict::Degraded);
+    assert_eq!(survey.verdict(), Verdict::Degraded);
 }
 
 #[test]
@@ -188,7 +183,8 @@ fn of_two_that_think_they_lead_the_later_term_does() {
 fn an_alarm_degrades() {
     let mut answers = all_well();
     answers[1].alarms = vec!["disk 95 % full".to_owned()];
-    let (verdict, reasons) = survey(answers, &[]).verdict();
+    let survey = survey(answers, &[]);
+    let (verdict, reasons) = (survey.verdict(), survey.reasons());
     assert_eq!(verdict, Verdict::Degraded);
     assert_eq!(reasons, ["n1 alarm (disk 95 % full)"]);
 }
@@ -200,7 +196,7 @@ fn a_notice_is_no_alarm_and_is_told_once() {
     answers[0].notices = soon_full(85);
     answers[1].notices = soon_full(84);
     let led = survey(answers.clone(), &[]);
-    assert_eq!(led.verdict(), (Verdict::Healthy, vec![]));
+    assert_eq!(led.verdict(), Verdict::Healthy);
     assert_eq!(led.notices(), ["namespace x uses 85 % of its max-keys"]);
     answers[2].notices = soon_full(84);
     let led_from_afar = survey(answers.split_off(1), &[2]);
@@ -225,7 +221,7 @@ fn a_member_reached_twice_counts_once_and_a_wrong_endpoint_is_told() {
     replies.push(("other:7420".to_owned(), Ok(foreign)));
     let survey = assemble(replies).unwrap();
     assert_eq!(survey.members.len(), 3);
-    assert_eq!(survey.verdict().0, Verdict::Healthy);
+    assert_eq!(survey.verdict(), Verdict::Healthy);
     assert_eq!(
         survey.remarks,
         [
@@ -248,7 +244,7 @@ fn members_that_wait_for_each_other_are_forming() {
     };
     let survey = survey(vec![forming(1), forming(2)], &[]);
     assert_eq!(survey.members.len(), 2);
-    let (verdict, reasons) = survey.verdict();
+    let (verdict, reasons) = (survey.verdict(), survey.reasons());
     assert_eq!(verdict, Verdict::NoQuorum);
     assert_eq!(
         reasons,

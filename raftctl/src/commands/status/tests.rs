@@ -32,6 +32,7 @@ fn without_utf_8_the_glyphs_are_ascii() {
         color: false,
         unicode: false,
         width: None,
+        height: None,
     };
     let text = table(&two_of_three(), style);
     assert!(text.is_ascii(), "{text}");
@@ -46,6 +47,7 @@ fn colour_repeats_what_the_words_say() {
         color,
         unicode: true,
         width: None,
+        height: None,
     };
     let colored = table(&two_of_three(), style(true));
     assert!(colored.contains("\x1b[31munreachable: Connection refused\x1b[0m"));
