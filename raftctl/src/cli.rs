@@ -265,7 +265,7 @@ impl From<ConsistencyArg> for Consistency {
 }
 
 /// Completes an endpoint with the default port.
-fn parse_endpoint(text: &str) -> Result<String, String> {
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("an endpoint is empty; an endpoint is HOST:PORT".to_owned());

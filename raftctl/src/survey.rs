@@ -194,7 +194,8 @@ impl Seen {
 
     /// By how many entries it is behind: its own word, else the leader's.
     pub(crate) fn entries_behind(&self) -> Option<u64> {
-        self.lag.or(self.replication?.entries)
+        self.lag
+            .or_else(|| self.replication.and_then(|known| known.entries))
     }
 
     /// How long it has been behind, if the leader knows.
@@ -205,12 +206,26 @@ impl Seen {
     /// The time since it and the leader last heard of each other.
     pub(crate) fn last_contact(&self) -> Option<Duration> {
         let own = self.status().and_then(|status| status.since_leader);
-        own.or(self.replication?.last_contact)
+        own.or_else(|| self.replication.and_then(|known| known.last_contact))
+    }
+
+    /// Whether it can take part in decisions.
+    pub(crate) fn is_up(&self) -> bool {
+        !matches!(
+            self.health,
+            Health::Unreachable
+                | Health::Forming
+                | Health::Starting
+                | Health::Stopping
+                | Health::Waiting
+                | Health::Removed
+        )
     }
 
     /// Whether it leads, as it says itself.
     pub(crate) fn leads(&self) -> bool {
-        self.status().is_some_and(|status| status.role == Role::Leader)
+        self.status()
+            .is_some_and(|status| status.role == Role::Leader)
     }
 }
 
@@ -296,6 +311,17 @@ impl Survey {
             Some(Weight::Problem) => Verdict::Degraded,
             Some(Weight::Notice) | None => Verdict::Healthy,
         }
+    }
+
+    /// Why there is no leader, without saying that there is none.
+    pub(crate) fn without_leader(&self) -> String {
+        let reasons = self.reasons();
+        let others: Vec<&str> = reasons
+            .iter()
+            .map(String::as_str)
+            .filter(|reason| *reason != NO_LEADER)
+            .collect();
+        others.join("; ")
     }
 
     /// Why it is not doing well.

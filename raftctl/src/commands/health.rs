@@ -159,7 +159,8 @@ mod tests {
         );
         let (json, _) = show(&degraded, Format::Json);
         assert!(
-            json.starts_with("{\"health\":\"degraded\",\"leader\":{\"id\":\"2\",\"name\":\"n2\",\
+            json.starts_with(
+                "{\"health\":\"degraded\",\"leader\":{\"id\":\"2\",\"name\":\"n2\",\
              \"address\":\"127.0.0.1:7422\"},\"term\":\"7\",\"quorum\":{\"voters\":3,\"up\":2,\
              \"needed\":2,\"ok\":true,\"tolerates\":0},\"reasons\":[\"n3 unreachable (Connection \
                  refused)\"],\"problems\":[{\"severity\":\"problem\",\"member\":\"3\","

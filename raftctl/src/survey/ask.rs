@@ -111,8 +111,15 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
     let mut members = Vec::new();
     for member in membership {
         let own = answers.iter().position(|(_, status)| {
-            status.id == member.id
-                || (status.id == 0 && status.client_address == member.client_address)
+            // One that does not know its id yet: the cluster is being formed, or has just added it.
+            // A voter has started before; an empty node in its place is another one.
+            let unaware = match status.role {
+                Role::Forming => true,
+                Role::Joining => !member.voter,
+                _ => false,
+            };
+            let here = status.client_address == member.client_address;
+            status.id == member.id || (status.id == 0 && unaware && here)
         });
         let answer = match own {
             Some(index) => Ok(answers.swap_remove(index).1),
@@ -121,7 +128,15 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
                     .iter()
                     .position(|(address, _)| *address == member.client_address)
                     .map(|index| reason(&silent.remove(index).1));
-                Err(reason.unwrap_or_else(|| "did not answer".to_owned()))
+                let stranger = answers.iter().any(|(_, status)| {
+                    status.id == 0 && status.client_address == member.client_address
+                });
+                let otherwise = if stranger {
+                    "an empty node answers there"
+                } else {
+                    "did not answer"
+                };
+                Err(reason.unwrap_or_else(|| otherwise.to_owned()))
             }
         };
         members.push(seen(member, answer, commit));
@@ -140,7 +155,7 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
     let voters = members.iter().filter(|seen| seen.member.voter).count();
     let voters_up = members
         .iter()
-        .filter(|seen| seen.member.voter && is_serving(seen))
+        .filter(|seen| seen.member.voter && seen.is_up())
         .count();
     // Those that are in no membership: still forming, waiting, or removed.
     for (_, status) in answers {
@@ -241,7 +256,8 @@ fn complete(seen: &mut Seen, leader: &MemberStatus) {
         behind: known.behind,
         last_contact: known.last_contact,
     });
-    if let (Health::Ok | Health::CatchingUp, Some(known), Some(lag)) = (seen.health, known, seen.lag)
+    if let (Health::Ok | Health::CatchingUp, Some(known), Some(lag)) =
+        (seen.health, known, seen.lag)
     {
         let late = known.behind > TIME_BEHIND || lag > ENTRIES_FAR_BEHIND;
         seen.health = if late { Health::CatchingUp } else { Health::Ok };
@@ -266,19 +282,6 @@ fn complete(seen: &mut Seen, leader: &MemberStatus) {
         }
         _ => None,
     };
-}
-
-/// Whether it can take part in decisions.
-fn is_serving(seen: &Seen) -> bool {
-    !matches!(
-        seen.health,
-        Health::Unreachable
-            | Health::Forming
-            | Health::Starting
-            | Health::Stopping
-            | Health::Waiting
-            | Health::Removed
-    )
 }
 
 fn is_same(a: &MemberStatus, b: &MemberStatus) -> bool {

@@ -100,15 +100,22 @@ impl Survey {
             findings.push(Finding::new(Weight::Outage, what, help));
         };
         if self.voters == 0 {
-            let waiting = self.members.iter().all(|seen| seen.health == Health::Waiting);
+            let waiting = self
+                .members
+                .iter()
+                .all(|seen| seen.health == Health::Waiting);
             if waiting {
                 let nodes = self.members.iter().map(|seen| &seen.member.client_address);
                 let address = nodes.clone().next().map_or("HOST:PORT", String::as_str);
-                let help = format!("`raftctl -e MEMBER members add {address}` adds it to a cluster");
+                let help =
+                    format!("`raftctl -e MEMBER members add {address}` adds it to a cluster");
                 outage("the node belongs to no cluster".to_owned(), Some(help));
             } else {
                 let help = "start the other nodes of --peers";
-                outage("the cluster is not formed yet".to_owned(), Some(help.to_owned()));
+                outage(
+                    "the cluster is not formed yet".to_owned(),
+                    Some(help.to_owned()),
+                );
             }
         } else if self.voters_up < self.quorum() {
             let what = format!(

@@ -272,7 +272,9 @@ impl<'a> MemberObject<'a> {
             behind_ms: ms(seen.time_behind()),
             last_contact_ms: ms(seen.last_contact()),
             catch_up: seen.catch_up.map(CatchUpObject::from),
-            told: seen.status().map(|status| told(status, seen.lag.unwrap_or(0))),
+            told: seen
+                .status()
+                .map(|status| told(status, seen.lag.unwrap_or(0))),
         }
     }
 }

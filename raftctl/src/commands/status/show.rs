@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::types::{MemberStatus, SnapshotTransfer, TransferDirection};
+use dialoguer::console::measure_text_width;
 
 use crate::{
     output::{
@@ -33,8 +34,8 @@ const COLUMNS: [Column; 13] = [
 ];
 
 /// What a narrow terminal does without, the least wanted first: STORE, VERSION, UPTIME, TERM, FSYNC,
-/// ID, DISK, APPLIED, ADDRESS.
-const DISPENSABLE: [usize; 9] = [9, 10, 8, 3, 7, 1, 6, 4, 11];
+/// ID, DISK, APPLIED, ADDRESS, LAG, ROLE.
+const DISPENSABLE: [usize; 11] = [9, 10, 8, 3, 7, 1, 6, 4, 11, 5, 2];
 
 /// So much of the cluster's id tells clusters apart, where there is no room for all of it.
 const SHORT_ID: usize = 8;
@@ -127,44 +128,54 @@ fn store(status: &MemberStatus) -> String {
     format!("{}{unsafely}", status.store)
 }
 
-/// The cluster in one line.
+/// The cluster in one line; with little room in fewer words.
 fn heading(survey: &Survey, style: Style) -> String {
-    let line = |id: &str| {
-        let leader = match &survey.leader {
-            Some(leader) => {
-                let star = if style.unicode { "\u{2605}" } else { "*" };
-                let name = format!("{star} {}", escape(label(leader).as_bytes()));
-                Tone::Accent.paint(&name, style.color)
-            }
-            None => Tone::Bad.paint("none", style.color),
-        };
-        let mut quorum = format!("{}/{}", survey.voters_up, survey.voters);
-        if !survey.has_quorum() {
-            quorum = Tone::Bad.paint(&format!("{quorum} LOST"), style.color);
+    let leader = match &survey.leader {
+        Some(leader) => {
+            let star = if style.unicode { "\u{2605}" } else { "*" };
+            let name = format!("{star} {}", escape(label(leader).as_bytes()));
+            Tone::Accent.paint(&name, style.color)
         }
-        let (word, tone) = match survey.verdict() {
-            Verdict::Healthy => ("healthy", Tone::Good),
-            Verdict::Degraded => ("degraded", Tone::Warning),
-            Verdict::NoQuorum => ("no quorum", Tone::Bad),
-        };
-        format!(
-            "cluster {id}  leader {leader}  term {}  commit {}  quorum {quorum}  {}",
-            grouped(survey.term),
-            grouped(survey.commit),
-            tone.paint(word, style.color)
-        )
+        None => Tone::Bad.paint("none", style.color),
     };
-    if survey.cluster_id.is_empty() {
-        return cut(&line("none"), style.width);
+    let mut quorum = format!("{}/{}", survey.voters_up, survey.voters);
+    if !survey.has_quorum() {
+        quorum = Tone::Bad.paint(&format!("{quorum} LOST"), style.color);
     }
-    let id = escape(survey.cluster_id.as_bytes());
-    let whole = line(&id);
-    let width = dialoguer::console::measure_text_width(&whole);
-    if style.width.is_none_or(|room| width <= room) {
-        return whole;
-    }
+    let (word, tone) = match survey.verdict() {
+        Verdict::Healthy => ("healthy", Tone::Good),
+        Verdict::Degraded => ("degraded", Tone::Warning),
+        Verdict::NoQuorum => ("no quorum", Tone::Bad),
+    };
+    let verdict = tone.paint(word, style.color);
+    let id = if survey.cluster_id.is_empty() {
+        "none".to_owned()
+    } else {
+        escape(survey.cluster_id.as_bytes())
+    };
     let short: String = id.chars().take(SHORT_ID).collect();
-    cut(&line(&short), style.width)
+    let cluster = |id: &str| format!("cluster {id}  ");
+    let term = format!("term {}  ", grouped(survey.term));
+    let commit = format!("commit {}  ", grouped(survey.commit));
+    let fits = |line: &String| {
+        style
+            .width
+            .is_none_or(|width| measure_text_width(line) <= width)
+    };
+    let mut line = String::new();
+    for (cluster, term, commit) in [
+        (cluster(&id).as_str(), term.as_str(), commit.as_str()),
+        (&cluster(&short), &term, &commit),
+        (&cluster(&short), &term, ""),
+        ("", &term, ""),
+        ("", "", ""),
+    ] {
+        line = format!("{cluster}leader {leader}  {term}{commit}quorum {quorum}  {verdict}");
+        if fits(&line) {
+            break;
+        }
+    }
+    cut(&line, style.width)
 }
 
 /// A finding, with what helps.
@@ -184,7 +195,11 @@ pub(crate) fn finding(finding: &Finding, style: Style) -> String {
 
 /// The table under its heading, and what else there is to say below.
 pub(super) fn table(survey: &Survey, style: Style) -> String {
-    let rows = survey.members.iter().map(|seen| cells(seen, style)).collect();
+    let rows = survey
+        .members
+        .iter()
+        .map(|seen| cells(seen, style))
+        .collect();
     let (mut table, rows) = fitted(&COLUMNS, rows, &DISPENSABLE, style.width);
     let part = table.part(&rows, style.color, style.width);
     let mut text = format!("{}\n\n{part}", heading(survey, style));
@@ -223,7 +238,9 @@ fn facts_of(seen: &Seen, survey: &Survey) -> Vec<(&'static str, String)> {
     let mut facts = vec![("health", seen.health.words().to_owned())];
     let detail = seen.detail();
     if !detail.is_empty() {
-        facts[0].1.push_str(&format!(": {}", escape(detail.as_bytes())));
+        facts[0]
+            .1
+            .push_str(&format!(": {}", escape(detail.as_bytes())));
     }
     let kind = Kind::of(member).as_str();
     facts.push((
@@ -233,7 +250,10 @@ fn facts_of(seen: &Seen, survey: &Survey) -> Vec<(&'static str, String)> {
             None => kind.to_owned(),
         },
     ));
-    let addresses = format!("{}, for members {}", member.client_address, member.peer_address);
+    let addresses = format!(
+        "{}, for members {}",
+        member.client_address, member.peer_address
+    );
     facts.push(("address", escape(addresses.as_bytes())));
     if let Some(lag) = lag(seen) {
         let percent = seen.catch_up.and_then(CatchUp::percent);
@@ -284,7 +304,7 @@ fn told_facts(status: &MemberStatus, survey: &Survey) -> Vec<(&'static str, Stri
         facts.push(("fsync p99", milliseconds(status.fsync_p99)));
     }
     for transfer in &status.transfers {
-        facts.push(("snapshot", way(transfer, survey)));
+        facts.push(("transfer", way(transfer, survey)));
     }
     let formats = status.formats;
     facts.push((

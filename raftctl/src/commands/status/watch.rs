@@ -203,7 +203,9 @@ mod tests {
     fn take_in(screen: &mut Screen, asked: Result<Survey, Error>) -> Result<(), String> {
         let mut taken = Ok(());
         printed(Format::Table, true, |output| {
-            taken = screen.take_in(asked, false, output).map_err(|it| it.to_string());
+            taken = screen
+                .take_in(asked, false, output)
+                .map_err(|it| it.to_string());
             Ok(())
         });
         taken
@@ -238,13 +240,20 @@ mod tests {
         take_in(&mut screen, Ok(led_by(1))).unwrap();
         take_in(&mut screen, Ok(led_by(2))).unwrap();
         let picture = screen.picture(STYLE);
-        assert!(picture.contains("leader n1 -> n2, term 7, 0s ago"), "{picture}");
+        assert!(
+            picture.contains("leader n1 -> n2, term 7, 0s ago"),
+            "{picture}"
+        );
     }
 
     #[test]
     fn a_picture_is_no_higher_than_the_terminal() {
         let mut screen = Screen::new(Duration::from_secs(1));
-        take_in(&mut screen, Ok(survey(vec![status(1, Role::Leader, Some(1))], &[2, 3]))).unwrap();
+        take_in(
+            &mut screen,
+            Ok(survey(vec![status(1, Role::Leader, Some(1))], &[2, 3])),
+        )
+        .unwrap();
         let low = Style {
             height: Some(5),
             ..STYLE
