@@ -74,11 +74,10 @@ pub(crate) async fn run(
     output: &mut Output,
 ) -> Result<ExitCode, Failure> {
     if args.watch {
-        watch::run(args, session, output).await?;
-    } else {
-        let survey = session.survey(output).await?;
-        print(&survey, args.details, output)?;
+        return watch::run(args, session, output).await;
     }
+    let survey = session.survey(output).await?;
+    print(&survey, args.details, output)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -36,14 +36,15 @@ pub(crate) fn fitted(
     }
 }
 
-/// The text in lines no wider than the terminal; from the second on they are indented.
+/// The text in lines no wider than the terminal; from the second on they are indented. A command in
+/// backquotes stays in one piece where it can, to be copied.
 pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String {
     let Some(width) = width else {
         return text.to_owned();
     };
     let mut lines = String::new();
     let mut room = width;
-    for (index, word) in text.split(' ').enumerate() {
+    for (index, word) in pieces(text, width.saturating_sub(indent)).enumerate() {
         let needed = measure_text_width(word);
         if index > 0 && needed + 1 > room && width > indent {
             lines.push('\n');
@@ -57,6 +58,32 @@ pub(crate) fn wrapped(text: &str, indent: usize, width: Option<usize>) -> String
         room = room.saturating_sub(needed);
     }
     lines
+}
+
+/// The words, and commands in backquotes as one where they are no longer than `longest`.
+fn pieces(text: &str, longest: usize) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let space = |from: usize| text[from..].find(' ').map(|at| from + at);
+        let mut end = space(0);
+        let quote = text.find('`').filter(|at| end.is_none_or(|end| *at < end));
+        if let Some(open) = quote
+            && let Some(length) = text[open + 1..].find('`')
+        {
+            let whole = space(open + length + 2);
+            let piece = whole.map_or(text, |end| &text[..end]);
+            if measure_text_width(piece) <= longest {
+                end = whole;
+            }
+        }
+        let (piece, following) = match end {
+            Some(end) => (&text[..end], Some(&text[end + 1..])),
+            None => (text, None),
+        };
+        rest = following;
+        Some(piece)
+    })
 }
 
 #[cfg(test)]
@@ -92,5 +119,19 @@ mod tests {
             "problem: n3 unreachable\n  (Connection refused)"
         );
         assert_eq!(wrapped("endless", 2, Some(3)), "endless");
+    }
+
+    #[test]
+    fn a_command_stays_in_one_piece_where_it_can() {
+        let text = "start it, or `raftctl members ls`.";
+        assert_eq!(
+            wrapped(text, 2, Some(26)),
+            "start it, or\n  `raftctl members ls`."
+        );
+        assert_eq!(
+            wrapped(text, 2, Some(20)),
+            "start it, or\n  `raftctl members\n  ls`."
+        );
+        assert_eq!(wrapped("an odd ` mark", 2, Some(8)), "an odd `\n  mark");
     }
 }

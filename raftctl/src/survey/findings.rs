@@ -133,8 +133,9 @@ impl Survey {
                 "the leader has not heard from a majority for {:.1} s",
                 since.as_secs_f64()
             );
-            let help = "the network between the members may be cut: see their logs";
-            outage(what, Some(help.to_owned()));
+            let help = (self.voters_up >= self.quorum())
+                .then(|| "the network between the members may be cut: see their logs".to_owned());
+            outage(what, help);
         }
         if self.leader.is_none() && self.voters > 0 {
             let help = (self.voters_up >= self.quorum())
@@ -156,7 +157,8 @@ impl Survey {
                 let what = format!("{name} waits to be added");
                 return Some(Finding::of(seen, Weight::Notice, what, Some(help)));
             }
-            Health::Unreachable if known => Some(format!(
+            // Without a quorum nothing can be replaced: what helps is said there.
+            Health::Unreachable if known && self.has_quorum() => Some(format!(
                 "start it again, or `raftctl members replace {name} HOST:PORT`"
             )),
             Health::ReadOnly => Some("free space there: writes go on by themselves".to_owned()),

@@ -110,11 +110,8 @@ pub(super) async fn run(
         });
     }
     check(to, &old, &survey)?;
-    let name = to.map_or("the member furthest with the log", |to| label(&to.member));
-    let clause = format!(
-        "this hands leadership from {} to {name}; writes wait for a moment",
-        label(&old)
-    );
+    let name = to.map_or("whoever is furthest", |to| label(&to.member));
+    let clause = format!("this hands leadership from {} to {name}", label(&old));
     session.prompt.confirm(clause).await?;
     let carrier = Carrier::new(session, &survey, output).await?;
     let request = TransferLeaderRequest {

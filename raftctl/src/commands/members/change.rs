@@ -320,26 +320,23 @@ async fn agree(
     session: &Session,
     output: &Output,
 ) -> Result<(), Failure> {
-    if let Some(risk) = effect.risk() {
-        if !force {
-            return Err(risk.into());
-        }
-        for warning in &effect.warnings {
-            output.warning(warning);
-        }
-        let clause = format!(
-            "this {verb} {} and leaves {} of {} voters up, where a quorum is {}: the cluster \
-             stops until others are back",
-            described(seen),
-            effect.up,
-            effect.after.voters,
-            effect.after.quorum
-        );
-        return session.prompt.type_out(clause, label(&seen.member)).await;
+    let risk = effect.risk();
+    if let Some(risk) = &risk
+        && !force
+    {
+        return Err(risk.clone().into());
     }
     tell(effect, output);
+    let clause = format!("this {verb} {}", described(seen));
+    if risk.is_some() {
+        output.warning(&format!(
+            "{} of {} voters will be up, and a quorum is {}: the cluster stops until others are \
+             back",
+            effect.up, effect.after.voters, effect.after.quorum
+        ));
+        return session.prompt.type_out(clause, label(&seen.member)).await;
+    }
     if seen.is_up() {
-        let clause = format!("this {verb} {}", described(seen));
         session.prompt.confirm(clause).await?;
     }
     Ok(())

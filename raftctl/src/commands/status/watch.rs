@@ -5,7 +5,10 @@
 //! line that says since when. In a pipe pictures follow each other: an object a line, or lines, or
 //! tables with an empty line between.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant, SystemTime},
+};
 
 use common::{Error, types::Member};
 use tokio::time::MissedTickBehavior;
@@ -20,6 +23,7 @@ use crate::{
         table::{Tone, cut},
         time::remaining,
     },
+    signals,
     survey::{Survey, label},
 };
 
@@ -36,7 +40,8 @@ pub(super) async fn run(
     args: &Args,
     session: &Session,
     output: &mut Output,
-) -> Result<(), Failure> {
+) -> Result<ExitCode, Failure> {
+    let mut signals = signals::take()?;
     let mut ticks = tokio::time::interval(args.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let gone = Output::reader_gone();
@@ -51,7 +56,8 @@ pub(super) async fn run(
                 ticks.tick().await;
                 session.look(&known).await
             } => asked,
-            () = &mut gone => return Ok(()),
+            caught = signals.next() => return Ok(caught.exit()),
+            () = &mut gone => return Ok(ExitCode::SUCCESS),
         };
         if let Ok(survey) = &asked {
             known = survey.addresses();
@@ -153,13 +159,12 @@ impl Screen {
         let every = crate::output::time::exact(self.interval);
         let mut head = format!("{now}  every {every}  Ctrl-C ends");
         if let Some((change, at)) = &self.change {
-            head = format!("{now}  {change}, {} ago", remaining(at.elapsed()));
+            head = format!("{now}  {change}, {} ago", age(*at));
         }
         let mut lines = vec![Tone::Dim.paint(&cut(&head, style.width), style.color)];
         if let Some((good, at)) = &self.good {
             if let Some(error) = &self.error {
-                let age = remaining(at.elapsed());
-                let text = format!("{error}; what follows is {age} old");
+                let text = format!("{error}; what follows is {} old", age(*at));
                 let text = wrapped(&text, 2, style.width);
                 lines.extend(text.lines().map(|line| Tone::Bad.paint(line, style.color)));
             }
@@ -181,6 +186,11 @@ impl Screen {
         picture.push_str(ERASE_BELOW);
         picture
     }
+}
+
+/// The time since then, in whole seconds.
+fn age(at: Instant) -> String {
+    remaining(Duration::from_secs(at.elapsed().as_secs()))
 }
 
 #[cfg(test)]
