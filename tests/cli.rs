@@ -4,6 +4,8 @@ mod cluster;
 mod data;
 mod exits;
 mod keys;
+mod members;
+mod refusals;
 
 use common::types::{Consistency, PutReply};
 

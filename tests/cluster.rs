@@ -119,6 +119,17 @@ impl Cluster {
         }
     }
 
+    /// A further node with settings of its own, which nobody has started yet; returns its index.
+    pub(crate) fn add(&mut self, settings: &[&str]) -> usize {
+        let index = self.members.len();
+        let address = || format!("127.0.0.1:{}", free_port());
+        let name = format!("n{}", index + 1);
+        let mut member = Member::new(name, &address(), &address(), self.directory.path());
+        member.set(settings);
+        self.members.push(member);
+        index
+    }
+
     /// Three members that have a leader.
     pub(crate) async fn start(settings: &[&str]) -> Self {
         Self::start_many(3, settings).await

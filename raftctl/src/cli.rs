@@ -8,7 +8,7 @@ use common::{transport::MAX_TIMEOUT, types::Consistency};
 use crate::{
     commands::{
         bench, completion, count, del, edit, elect, export, get, import, incr, leader, lease, lock,
-        ls, members, ns, put, touch, txn, watch,
+        ls, members, ns, put, status, touch, txn, watch,
     },
     failure::Failure,
     output::{Format, When},
@@ -28,7 +28,7 @@ Exit codes:
   0  success                            6  no leader or no quorum; nothing was applied
   1  error                              7  timed out; a write may or may not be applied
   2  wrong usage                        8  not permitted
-  3  key, namespace or lease not found  9  quota or limit exceeded
+  3  not found                          9  quota or limit exceeded, or disk full
   4  precondition failed, or exists     10 confirmation needed or declined
   5  no member reachable                130 interrupted";
 
@@ -42,6 +42,14 @@ Output:
   json   for programs: one object a line. 64-bit ids, terms, log indexes and revisions are strings;
          `key` and `value` where they are UTF-8, else `key_b64` and `value_b64`. Errors on stderr
          are {code, message, hint, retryable}; a failed condition adds `key` and `current`.";
+
+const HEALTH: &str = "\
+Exit codes:
+  0  healthy: all members are up and well
+  1  degraded: it works, and something wants attention. A member is down, starting, behind for more
+     than 5 s, read-only, or raises an alarm; or its disk has less than 5 % and 10 GiB free
+  6  no quorum: there is no leader, or no majority of the voters; nothing can be written
+  5  no member answers";
 
 /// Reads and writes a raftnode cluster, and shows how it is doing.
 #[derive(Debug, Parser)]
@@ -193,22 +201,27 @@ pub(crate) enum Command {
     /// Create, list, describe, set and delete namespaces
     #[command(subcommand)]
     Ns(ns::Command),
-    /// Show every member: role, term, log, lag, health
+    /// Show every member: role, log, lag, disk, health
     ///
-    /// Below the table stands what is well but may not stay so, like a namespace that has used most
-    /// of a quota. plain: NAME, ID, ROLE, TERM, LAST_LOG, COMMIT, APPLIED, LAG, STORE, ADDRESS,
-    /// HEALTH, REASON, NOTICES.
-    Status,
-    /// Say in one line whether the cluster is healthy
+    /// Below the table stand what is wrong, what may go wrong, and what helps. A narrow terminal
+    /// shows fewer columns, --details and -o json show everything. LAG counts the entries a member
+    /// is behind, with the time where it is a second or more; FSYNC is how long the slowest of a
+    /// hundred log syncs took.
     ///
-    /// Exits with 0 when all members are up, 1 when something wants attention but the cluster
-    /// works, 5 when no member answers, and 6 when there is no leader or no quorum.
-    #[command(verbatim_doc_comment)]
+    /// plain: NAME, ID, ROLE, TERM, LAST_LOG, COMMIT, APPLIED, LAG, STORE, ADDRESS, HEALTH, REASON,
+    /// NOTICES, KIND (voter, learner or joining), VERSION, DISK_TOTAL, DISK_FREE, FSYNC_P99_US,
+    /// ENTRIES_BEHIND (as the leader knows, also of a member that is down), BEHIND_MS,
+    /// LAST_CONTACT_MS, CAUGHT_UP_PERCENT.
+    Status(status::Args),
+    /// Say whether the cluster is healthy, and what to do if not
+    ///
+    /// A line of plain is HEALTH (healthy, degraded or no_quorum), REASONS.
+    #[command(after_help = HEALTH)]
     Health,
-    /// Show the membership
+    /// Show and change the members
     #[command(subcommand)]
     Members(members::Command),
-    /// Show the leader
+    /// Show the leader, or hand leadership over
     #[command(subcommand)]
     Leader(leader::Command),
     /// Measure throughput and latency
@@ -252,7 +265,7 @@ impl From<ConsistencyArg> for Consistency {
 }
 
 /// Completes an endpoint with the default port.
-fn parse_endpoint(text: &str) -> Result<String, String> {
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("an endpoint is empty; an endpoint is HOST:PORT".to_owned());

@@ -18,17 +18,17 @@ pub(crate) enum Exit {
     Error = 1,
     /// The command line makes no sense.
     Usage = 2,
-    /// No such key, namespace or lease.
+    /// No such key, namespace, lease or member.
     NotFound = 3,
     /// A precondition failed, or the thing exists already.
     Precondition = 4,
-    /// No member could be reached.
+    /// No member could be reached, or not the node that is to become one.
     Unreachable = 5,
     /// No leader or no quorum; nothing was applied.
     NoQuorum = 6,
     /// Timed out; a write may or may not have been applied.
     Timeout = 7,
-    /// A quota or limit is exceeded.
+    /// A quota or limit is exceeded, or a disk is full.
     Limit = 9,
     /// A confirmation is needed or was declined.
     Unconfirmed = 10,

@@ -108,15 +108,34 @@ async fn status_health_members_and_leader_of_a_cluster_of_one() {
         (index, index),
         "all is quiet"
     );
-    raftctl.run(&["status"]).prints(format!(
-        "cluster {id}  leader * n1  term {term}  commit {index}  quorum 1/1  healthy\n\
-         \n  \
-           NAME  ID  ROLE    TERM  LAST LOG  COMMIT  APPLIED  LAG  STORE   ADDRESS          HEALTH\n\
-         * n1     1  leader  {term:>4}  {index:>8}  {index:>6}  {index:>7}    0  memory  {address}  ok\n"
-    ));
-    raftctl.run(&["status", "-o", "plain"]).prints(format!(
-        "n1\t1\tleader\t{term}\t{index}\t{index}\t{index}\t0\tmemory\t{address}\tok\t-\t-\n"
-    ));
+    let shown = raftctl.run(&["status"]);
+    assert_eq!((shown.code, shown.stderr.as_str()), (0, ""));
+    let text = shown.text();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!(
+        lines[0],
+        format!("cluster {id}  leader * n1  term {term}  commit {index}  quorum 1/1  healthy")
+    );
+    let columns: Vec<&str> = lines[2].split_whitespace().collect();
+    assert_eq!(
+        columns,
+        [
+            "NAME", "ID", "ROLE", "TERM", "APPLIED", "LAG", "DISK", "FSYNC", "UPTIME", "STORE",
+            "VERSION", "ADDRESS", "HEALTH"
+        ]
+    );
+    let begins = format!("* n1     1  leader  {term:>4}  {index:>7}    0  ");
+    assert!(lines[3].starts_with(&begins), "{text}");
+    let ends = format!("  memory  {VERSION}    {address}  ok");
+    assert!(lines[3].ends_with(&ends), "{text}");
+    let plain = raftctl.run(&["status", "-o", "plain"]).text();
+    assert!(
+        plain.starts_with(&format!(
+            "n1\t1\tleader\t{term}\t{index}\t{index}\t{index}\t0\tmemory\t{address}\tok\t-\t-\t\
+             voter\t{VERSION}\t"
+        )),
+        "{plain}"
+    );
     let object = &raftctl.run(&["status", "-o", "json"]).objects()[0];
     assert_eq!(object["cluster_id"], **id);
     assert_eq!(object["health"], "healthy");
@@ -134,12 +153,14 @@ async fn status_health_members_and_leader_of_a_cluster_of_one() {
         .prints("healthy\t-\n");
     let peer = cluster.members()[0].peer();
     raftctl.run(&["members", "ls"]).prints(format!(
-        "NAME  ID  KIND   ADDRESS          PEER ADDRESS\n\
-         n1     1  voter  {address}  {peer}\n"
+        "NAME  ID  KIND   ROLE    LAG  ADDRESS          PEER ADDRESS     VERSION  HEALTH\n\
+         n1     1  voter  leader    0  {address}  {peer}  {VERSION}    ok\n"
     ));
     raftctl
         .run(&["members", "ls", "-o", "plain"])
-        .prints(format!("n1\t1\tvoter\t{address}\t{peer}\n"));
+        .prints(format!(
+            "n1\t1\tvoter\t{address}\t{peer}\tleader\tok\t0\t{VERSION}\t-\t-\n"
+        ));
     raftctl.run(&["leader", "show"]).prints(format!(
         "leader   n1\nid       1\naddress  {address}\nterm     {term}\n"
     ));
@@ -164,7 +185,7 @@ async fn every_member_tells_of_all_of_them() {
             .collect();
         assert_eq!(rows.len(), 3, "{text}");
         for (number, row) in rows.iter().enumerate() {
-            assert_eq!(row.len(), 13, "{text}");
+            assert_eq!(row.len(), 22, "{text}");
             assert_eq!(row[0], format!("n{}", number + 1));
             assert_eq!(
                 row[2],
@@ -195,16 +216,22 @@ async fn every_member_tells_of_all_of_them() {
     let text = raftctl.run(&["status", "-o", "plain"]).text();
     let row = text.lines().nth(down).expect("its row");
     let expected = format!(
-        "n{0}\t{0}\t-\t-\t-\t-\t-\t-\t-\t{1}\tunreachable\tConnection refused\t-",
+        "n{0}\t{0}\t-\t-\t-\t-\t-\t-\t-\t{1}\tunreachable\tConnection refused\t-\tvoter\t-\t-\t-\t-",
         down + 1,
         cluster.address(down)
     );
-    assert_eq!(row, expected);
-    raftctl.run(&["health"]).is(
-        1,
-        format!("degraded: n{} unreachable (Connection refused)\n", down + 1),
-        "",
+    assert_eq!(row.split('\t').count(), 22, "{row}");
+    assert!(row.starts_with(&expected), "{row}");
+    let health = raftctl.run(&["health"]);
+    assert_eq!((health.code, health.stderr.as_str()), (1, ""));
+    let begins = format!(
+        "degraded: leader {name}, term {term}, 2 of 3 voters up, none may fail\n\
+         problem: n{} unreachable (Connection refused",
+        down + 1
     );
+    assert!(health.text().starts_with(&begins), "{}", health.text());
+    let helps = format!("`raftctl members replace n{} HOST:PORT`\n", down + 1);
+    assert!(health.text().ends_with(&helps), "{}", health.text());
 }
 
 #[tokio::test]

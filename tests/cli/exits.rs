@@ -82,7 +82,7 @@ async fn without_a_majority_the_exit_code_is_6_and_stale_reads_go_on() {
     assert_eq!(object["retryable"], true);
     let health = raftctl.run(&["health"]);
     assert_eq!((health.code, health.stderr.as_str()), (6, ""));
-    let begins = "no quorum: 1 of 3 voters up, 2 needed; ";
+    let begins = "no quorum: nothing can be written\noutage: 1 of 3 voters up, 2 needed; ";
     assert!(health.text().starts_with(begins), "{}", health.text());
     let status = raftctl.run(&["status"]);
     assert_eq!((status.code, status.stderr.as_str()), (0, ""));

@@ -70,8 +70,13 @@ fn only_built_commands_exist() {
         ["grant", "keepalive", "revoke", "ls", "show"]
     );
     assert_eq!(under("ns"), ["create", "ls", "describe", "set", "delete"]);
-    assert_eq!(under("members"), ["ls"]);
-    assert_eq!(under("leader"), ["show"]);
+    assert_eq!(
+        under("members"),
+        [
+            "ls", "add", "remove", "promote", "demote", "replace", "update"
+        ]
+    );
+    assert_eq!(under("leader"), ["show", "transfer"]);
     assert_eq!(under("bench"), ["put", "get", "mixed", "txn"]);
 }
 
@@ -246,6 +251,42 @@ fn arguments_that_exclude_each_other_are_refused() {
         assert_eq!(kind(&line), conflict, "{with_prefix:?}");
     }
     assert_eq!(kind(&["tui"]), ErrorKind::InvalidSubcommand);
+}
+
+#[test]
+fn a_change_of_the_members_names_what_it_needs() {
+    let kind = |line: &str| {
+        let arguments: Vec<&str> = line.split(' ').collect();
+        parse(&arguments).map(|_| ()).map_err(|error| error.kind())
+    };
+    for fine in [
+        "members add node-4",
+        "members add 10.0.0.4:7420 --learner --wait-for 5m",
+        "members add 10.0.0.4:7420 --no-wait",
+        "members remove n3 --force",
+        "members replace n3 10.0.0.4:7421 --no-wait",
+        "members update 3 --addr a:1 --peer-addr b:2",
+        "leader transfer",
+        "leader transfer n2",
+        "status --watch --interval 500ms --details",
+    ] {
+        assert_eq!(kind(fine), Ok(()), "{fine}");
+    }
+    let missing = Err(ErrorKind::MissingRequiredArgument);
+    for incomplete in [
+        "members add",
+        "members remove",
+        "members replace n3",
+        "members update n3",
+        "status --interval 2s",
+    ] {
+        assert_eq!(kind(incomplete), missing, "{incomplete}");
+    }
+    let both = "members add a:1 --no-wait --wait-for 5s";
+    assert_eq!(kind(both), Err(ErrorKind::ArgumentConflict));
+    let invalid = Err(ErrorKind::ValueValidation);
+    assert_eq!(kind("members add http://a:1"), invalid);
+    assert_eq!(kind("status --watch --interval 1ms"), invalid);
 }
 
 #[test]

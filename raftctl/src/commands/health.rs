@@ -1,22 +1,23 @@
-//! `raftctl health`: one line, and an exit code for scripts and probes.
+//! `raftctl health`: how the cluster is doing, what is wrong and what helps, and an exit code for
+//! scripts and probes.
 
 use serde::Serialize;
 
 use super::{
     Session,
-    status::{LeaderObject, QuorumObject},
+    status::{FindingObject, LeaderObject, QuorumObject, finding},
 };
 use crate::{
     failure::{Exit, Failure},
     output::{Output, Record, Style, bytes::escape, plain, table::Tone},
-    survey::{Survey, Verdict},
+    survey::{Finding, Survey, Verdict, Weight},
 };
 
 pub(crate) async fn run(session: &Session, output: &mut Output) -> Result<Exit, Failure> {
     let survey = session.survey(output).await?;
-    let line = HealthLine::new(&survey);
-    output.record(&line)?;
-    Ok(exit(line.verdict))
+    let report = Report::new(&survey);
+    output.record(&report)?;
+    Ok(exit(report.verdict))
 }
 
 fn exit(verdict: Verdict) -> Exit {
@@ -27,60 +28,81 @@ fn exit(verdict: Verdict) -> Exit {
     }
 }
 
-/// The one line of `raftctl health`.
+/// What `raftctl health` prints.
 #[derive(Serialize)]
-struct HealthLine<'a> {
+struct Report<'a> {
     health: &'static str,
     leader: Option<LeaderObject<'a>>,
     term: String,
     quorum: QuorumObject,
     reasons: Vec<String>,
+    problems: Vec<FindingObject>,
     #[serde(skip)]
     verdict: Verdict,
     #[serde(skip)]
-    members: usize,
+    survey: &'a Survey,
+    #[serde(skip)]
+    findings: Vec<Finding>,
 }
 
-impl<'a> HealthLine<'a> {
+impl<'a> Report<'a> {
     fn new(survey: &'a Survey) -> Self {
-        let (verdict, reasons) = survey.verdict();
+        let verdict = survey.verdict();
+        let mut findings = survey.findings();
+        findings.retain(|finding| finding.weight > Weight::Notice);
         Self {
             health: verdict.as_str(),
             leader: LeaderObject::of(survey),
             term: survey.term.to_string(),
             quorum: QuorumObject::of(survey),
-            reasons,
+            reasons: survey.reasons(),
+            problems: findings.iter().cloned().map(FindingObject::from).collect(),
             verdict,
-            members: survey.members.len(),
+            survey,
+            findings,
+        }
+    }
+
+    /// The first line, without its first word.
+    fn summary(&self) -> String {
+        let survey = self.survey;
+        let leader = self.leader.as_ref().map_or("none", |leader| leader.name);
+        let leader = escape(leader.as_bytes());
+        match self.verdict {
+            Verdict::Healthy => {
+                let members = survey.membership().count();
+                format!(
+                    "leader {leader}, term {}, {members} of {members} members up",
+                    self.term
+                )
+            }
+            Verdict::Degraded => {
+                let spare = match survey.spare() {
+                    0 => "none may fail".to_owned(),
+                    spare => format!("{spare} more may fail"),
+                };
+                format!(
+                    "leader {leader}, term {}, {} of {} voters up, {spare}",
+                    self.term, survey.voters_up, survey.voters
+                )
+            }
+            Verdict::NoQuorum => "nothing can be written".to_owned(),
         }
     }
 }
 
-impl Record for HealthLine<'_> {
+impl Record for Report<'_> {
     fn table(&self, style: Style) -> String {
-        let reasons = escape(self.reasons.join("; ").as_bytes());
-        match self.verdict {
-            Verdict::Healthy => {
-                let leader = self.leader.as_ref().map_or("-", |leader| leader.name);
-                format!(
-                    "{}: leader {}, term {}, {} of {} members up\n",
-                    Tone::Good.paint("healthy", style.color),
-                    escape(leader.as_bytes()),
-                    self.term,
-                    self.members,
-                    self.members
-                )
-            }
-            Verdict::Degraded => {
-                format!(
-                    "{}: {reasons}\n",
-                    Tone::Warning.paint("degraded", style.color)
-                )
-            }
-            Verdict::NoQuorum => {
-                format!("{}: {reasons}\n", Tone::Bad.paint("no quorum", style.color))
-            }
+        let (word, tone) = match self.verdict {
+            Verdict::Healthy => ("healthy", Tone::Good),
+            Verdict::Degraded => ("degraded", Tone::Warning),
+            Verdict::NoQuorum => ("no quorum", Tone::Bad),
+        };
+        let mut text = format!("{}: {}\n", tone.paint(word, style.color), self.summary());
+        for one in &self.findings {
+            text.push_str(&finding(one, style));
         }
+        text
     }
 
     fn plain(&self) -> Vec<String> {
@@ -103,9 +125,9 @@ mod tests {
     };
 
     fn show(survey: &Survey, format: Format) -> (String, u8) {
-        let line = HealthLine::new(survey);
-        let text = printed(format, false, |output| output.record(&line));
-        (text, exit(line.verdict) as u8)
+        let report = Report::new(survey);
+        let text = printed(format, false, |output| output.record(&report));
+        (text, exit(report.verdict) as u8)
     }
 
     #[test]
@@ -128,20 +150,29 @@ mod tests {
         assert_eq!(
             show(&degraded, Format::Table),
             (
-                "degraded: n3 unreachable (Connection refused)\n".to_owned(),
+                "degraded: leader n2, term 7, 2 of 3 voters up, none may fail\n\
+                 problem: n3 unreachable (Connection refused); start it again, or `raftctl members \
+                 replace n3 HOST:PORT`\n"
+                    .to_owned(),
                 1
             )
         );
-        assert_eq!(
-            show(&degraded, Format::Json).0,
-            "{\"health\":\"degraded\",\"leader\":{\"id\":\"2\",\"name\":\"n2\",\
+        let (json, _) = show(&degraded, Format::Json);
+        assert!(
+            json.starts_with(
+                "{\"health\":\"degraded\",\"leader\":{\"id\":\"2\",\"name\":\"n2\",\
              \"address\":\"127.0.0.1:7422\"},\"term\":\"7\",\"quorum\":{\"voters\":3,\"up\":2,\
-             \"needed\":2,\"ok\":true},\"reasons\":[\"n3 unreachable (Connection refused)\"]}\n"
+             \"needed\":2,\"ok\":true,\"tolerates\":0},\"reasons\":[\"n3 unreachable (Connection \
+                 refused)\"],\"problems\":[{\"severity\":\"problem\",\"member\":\"3\","
+            ),
+            "{json}"
         );
         let lost = survey(vec![status(1, Role::Candidate, None)], &[2, 3]);
         let (text, code) = show(&lost, Format::Table);
         assert!(
-            text.starts_with("no quorum: 1 of 3 voters up, 2 needed; no leader; "),
+            text.starts_with(
+                "no quorum: nothing can be written\noutage: 1 of 3 voters up, 2 needed; start "
+            ),
             "{text}"
         );
         assert_eq!(code, 6);

@@ -109,16 +109,67 @@ impl Session {
         Ok(client)
     }
 
+    /// Asks the endpoints, further addresses, and every member how they are doing.
+    pub(crate) async fn look(&self, also: &[String]) -> Result<Survey, Error> {
+        let mut addresses = self.endpoints.clone();
+        for address in also {
+            if !addresses.contains(address) {
+                addresses.push(address.clone());
+            }
+        }
+        survey::ask(&addresses, self.per_member()).await
+    }
+
     /// Asks every member how it is doing.
     pub(crate) async fn survey(&self, output: &Output) -> Result<Survey, Failure> {
         output.verbose(&format!("asking {}", self.endpoints.join(", ")));
-        let survey = survey::ask(&self.endpoints, self.per_member()).await?;
+        let survey = self.look(&[]).await?;
         for remark in &survey.remarks {
             output.note(remark);
         }
         Ok(survey)
     }
+
+    /// The same, of a cluster that has a leader with a majority: waits for one as long as a request
+    /// may take.
+    pub(crate) async fn led_survey(&self, output: &Output) -> Result<Survey, Failure> {
+        let survey = self.led_again(&[], output).await?;
+        for remark in &survey.remarks {
+            output.note(remark);
+        }
+        Ok(survey)
+    }
+
+    /// Likewise, with further addresses to ask.
+    pub(crate) async fn led_again(
+        &self,
+        also: &[String],
+        output: &Output,
+    ) -> Result<Survey, Failure> {
+        output.verbose(&format!("asking {}", self.endpoints.join(", ")));
+        let deadline = Instant::now() + self.timeout;
+        loop {
+            let asked = self.look(also).await;
+            let error = match asked {
+                Ok(survey) if survey.has_quorum() && survey.leader.is_some() => return Ok(survey),
+                Ok(survey) => Error::NoLeader {
+                    reason: survey.without_leader(),
+                },
+                Err(error) => error,
+            };
+            // A cluster that cannot have a leader, or one that nobody can reach, will not do by
+            // waiting; an election will.
+            let passes = matches!(&error, Error::NoLeader { .. }) || !also.is_empty();
+            if !passes || Instant::now() >= deadline {
+                return Err(error.into());
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
 }
+
+/// The pause between two looks for a leader.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Runs the command that was asked for.
 pub(crate) async fn run(cli: &Cli, output: &mut Output) -> Result<ExitCode, Failure> {
@@ -151,7 +202,7 @@ async fn dispatch(
         Command::Lock(args) => return lock::run(args, session, output).await,
         Command::Elect(args) => return elect::run(args, session, output).await,
         Command::Ns(command) => ns::run(command, session, output).await,
-        Command::Status => status::run(session, output).await,
+        Command::Status(args) => return status::run(args, session, output).await,
         Command::Health => return health::run(session, output).await.map(ExitCode::from),
         Command::Members(command) => members::run(command, session, output).await,
         Command::Leader(command) => leader::run(command, session, output).await,

@@ -3,7 +3,7 @@
 use common::Error;
 
 use super::{Exit, name};
-use crate::output::bytes::quote;
+use crate::output::{bytes::quote, time::exact};
 
 /// Beyond this length a word is not worth copying into a hint.
 const MAX_WORD: usize = 128;
@@ -17,18 +17,26 @@ pub(super) fn exit(error: &Error) -> Exit {
         Error::Overloaded { .. }
         | Error::TooLarge { .. }
         | Error::QuotaExceeded { .. }
+        | Error::ReadOnly { .. }
         | Error::IntegerOverflow { .. } => Exit::Limit,
-        Error::NamespaceNotFound { .. } | Error::LeaseNotFound { .. } => Exit::NotFound,
+        Error::NamespaceNotFound { .. }
+        | Error::LeaseNotFound { .. }
+        | Error::MemberNotFound { .. } => Exit::NotFound,
         Error::NamespaceExists { .. }
         | Error::NamespaceNotEmpty { .. }
-        | Error::ConditionFailed { .. } => Exit::Precondition,
+        | Error::ConditionFailed { .. }
+        | Error::MemberExists { .. }
+        | Error::QuorumAtRisk { .. }
+        | Error::ChangeInProgress { .. }
+        | Error::TooStale { .. } => Exit::Precondition,
         Error::Invalid { .. } => Exit::Usage,
-        Error::Unreachable { .. } => Exit::Unreachable,
+        Error::Unreachable { .. } | Error::NodeUnavailable { .. } => Exit::Unreachable,
         _ => Exit::Error,
     }
 }
 
-/// The error's own words, except where they name a key: it is written as everywhere in the tool.
+/// The error's own words, except where they name a key or a duration: it is written as
+/// everywhere in the tool.
 pub(super) fn message(error: &Error) -> String {
     match error {
         Error::ConditionFailed {
@@ -53,6 +61,14 @@ pub(super) fn message(error: &Error) -> String {
              nothing was changed",
             quote(key)
         ),
+        Error::TooStale { age, max_age } => {
+            let age = match age {
+                Some(age) => format!("may be {} old", exact(*age)),
+                None => "may be of any age (it never heard from a leader)".to_owned(),
+            };
+            let max_age = exact(*max_age);
+            format!("the state of the member asked {age}, and --max-age accepts {max_age}")
+        }
         error => error.to_string(),
     }
 }
@@ -120,6 +136,28 @@ pub(super) fn hint(error: &Error) -> Option<String> {
             ));
         }
         Error::ViewNotFound => "nothing was changed: run the command again",
+        Error::MemberNotFound { .. } | Error::MemberExists { .. } => {
+            "`raftctl members ls` shows the members"
+        }
+        Error::NodeUnavailable { .. } => {
+            "a new node is started with an empty data directory and `raftnoded --wait`; is the \
+             address its --listen or --peer-listen, and reachable from the leader?"
+        }
+        Error::QuorumAtRisk { .. } => {
+            "bring members back first (`raftctl health` names those that are down), or add new \
+             ones; --force does it all the same, and the cluster may stop"
+        }
+        Error::ChangeInProgress { .. } => {
+            "`raftctl members ls` shows how far it is; try again when it is done"
+        }
+        Error::ReadOnly { .. } => {
+            "free space on that disk: writes then go on by themselves, without a restart; \
+             `raftctl status` shows every disk"
+        }
+        Error::TooStale { .. } => {
+            "ask another member with --endpoints, accept more with --max-age, or read with \
+             --consistency linearizable"
+        }
         Error::TooLarge { setting, .. } if setting.starts_with("--") => {
             return Some(format!(
                 "store less, or raise {setting} of raftnoded on every member"
@@ -167,7 +205,36 @@ pub(super) fn word(bytes: &[u8], placeholder: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+
+    #[test]
+    fn a_state_that_is_too_old_says_how_old_it_is() {
+        let stale = |age: Option<u64>| {
+            message(&Error::TooStale {
+                age: age.map(Duration::from_millis),
+                max_age: Duration::from_secs(2),
+            })
+        };
+        assert_eq!(
+            stale(Some(90_500)),
+            "the state of the member asked may be 1m 30s 500ms old, and --max-age accepts 2s"
+        );
+        assert!(stale(None).contains("never heard from a leader"));
+    }
+
+    #[test]
+    fn a_change_of_the_members_that_is_refused_says_what_to_do() {
+        let risky = Error::QuorumAtRisk {
+            voters: 2,
+            reachable: 1,
+            quorum: 2,
+        };
+        let hint = hint(&risky).unwrap();
+        assert!(hint.contains("--force") && hint.starts_with("bring members back"));
+        assert!(message(&risky).ends_with("nothing was changed"));
+    }
 
     #[test]
     fn a_hint_names_what_a_shell_takes_as_it_is() {

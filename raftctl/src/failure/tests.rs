@@ -88,6 +88,39 @@ fn every_error_of_the_api_has_its_documented_exit_code() {
         (Error::InvalidTag { message: reason() }, 1),
         (Error::Compacted { oldest: 7 }, 1),
         (Error::ViewNotFound, 1),
+        (Error::MemberNotFound { id: 9 }, 3),
+        (
+            Error::MemberExists {
+                what: reason(),
+                name: reason(),
+                id: 1,
+            },
+            4,
+        ),
+        (
+            Error::NodeUnavailable {
+                address: reason(),
+                reason: reason(),
+            },
+            5,
+        ),
+        (
+            Error::QuorumAtRisk {
+                voters: 2,
+                reachable: 1,
+                quorum: 2,
+            },
+            4,
+        ),
+        (Error::ChangeInProgress { what: reason() }, 4),
+        (Error::ReadOnly { reason: reason() }, 9),
+        (
+            Error::TooStale {
+                age: None,
+                max_age: Duration::from_secs(1),
+            },
+            4,
+        ),
         (Error::Invalid { message: reason() }, 2),
         (Error::Incompatible { message: reason() }, 1),
         (Error::Internal { message: reason() }, 1),

@@ -4,6 +4,7 @@
 //! fields or JSON objects. stdout carries data only, and nothing else is written to it.
 
 pub(crate) mod bytes;
+pub(crate) mod fit;
 pub(crate) mod json;
 pub(crate) mod plain;
 pub(crate) mod progress;
@@ -116,6 +117,8 @@ pub(crate) struct Style {
     pub(crate) unicode: bool,
     /// The width of the terminal, if it is one.
     pub(crate) width: Option<usize>,
+    /// Its height.
+    pub(crate) height: Option<usize>,
 }
 
 /// Where a command prints.
@@ -134,13 +137,14 @@ impl Output {
     pub(crate) fn new(globals: &Globals) -> Self {
         let terminal = io::stdout().is_terminal();
         let variable = |name: &str| env::var_os(name);
-        let width = terminal.then(|| usize::from(Term::stdout().size().1));
+        let size = terminal.then(|| Term::stdout().size());
         Self {
             format: globals.output,
             style: Style {
                 color: globals.color.colored(terminal, variable),
                 unicode: is_utf8_locale(variable),
-                width,
+                width: size.map(|(_, width)| usize::from(width)),
+                height: size.map(|(height, _)| usize::from(height)),
             },
             terminal,
             stderr_color: globals.color.colored(io::stderr().is_terminal(), variable),
@@ -161,6 +165,15 @@ impl Output {
 
     pub(crate) fn style(&self) -> Style {
         self.style
+    }
+
+    /// Asks the terminal, if it is one, for its size again: somebody may have changed it.
+    pub(crate) fn measure(&mut self) {
+        if self.terminal {
+            let (height, width) = Term::stdout().size();
+            self.style.width = Some(usize::from(width));
+            self.style.height = Some(usize::from(height));
+        }
     }
 
     /// Whether confirmations, notes and progress are unwanted.

@@ -132,14 +132,21 @@ impl Table {
         self
     }
 
-    /// These rows as lines, under the heading if it is the first part. With `width`, lines are cut
-    /// there: only the last column is expected to be long.
-    pub(crate) fn part(&mut self, rows: &[Vec<Cell>], color: bool, width: Option<usize>) -> String {
+    /// Makes the columns as wide as these rows want them; returns the width of a line.
+    pub(crate) fn measure(&mut self, rows: &[Vec<Cell>]) -> usize {
         for row in rows {
             for (widest, cell) in self.widths.iter_mut().zip(row) {
                 *widest = (*widest).max(measure_text_width(&cell.text));
             }
         }
+        let gaps = self.widths.len().saturating_sub(1) * GAP.len();
+        self.widths.iter().sum::<usize>() + gaps
+    }
+
+    /// These rows as lines, under the heading if it is the first part. With `width`, lines are cut
+    /// there: only the last column is expected to be long.
+    pub(crate) fn part(&mut self, rows: &[Vec<Cell>], color: bool, width: Option<usize>) -> String {
+        self.measure(rows);
         let mut lines = String::new();
         if !self.headed {
             self.headed = true;
@@ -246,8 +253,13 @@ pub(crate) fn milliseconds(latency: Duration) -> String {
 
 /// `1 key`, `12 keys`.
 pub(crate) fn counted(count: u64, singular: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{} {singular}{plural}", grouped(count))
+    counted_as(count, singular, &format!("{singular}s"))
+}
+
+/// `1 entry`, `12 entries`.
+pub(crate) fn counted_as(count: u64, singular: &str, plural: &str) -> String {
+    let noun = if count == 1 { singular } else { plural };
+    format!("{} {noun}", grouped(count))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ pub(crate) fn printed(
             color: false,
             unicode: true,
             width: terminal.then_some(40),
+            height: terminal.then_some(24),
         },
         terminal,
         stderr_color: false,

@@ -4,15 +4,22 @@ use std::time::Duration;
 
 use common::{
     Client, Error,
-    types::{Member, MemberStatus, Role},
+    types::{Member, MemberStatus, Role, TransferDirection},
 };
 use futures::{StreamExt, stream::FuturesUnordered};
 
-use super::{Health, Seen, Survey};
+use super::{CatchUp, Health, Kind, Replication, Seen, Survey};
 
 /// Behind by more entries than this, a member is catching up; below it, it merely heard of them a
-/// moment later.
-const CATCHING_UP: u64 = 1000;
+/// moment later. For members of which the leader does not say how long they have been behind.
+const ENTRIES_BEHIND: u64 = 1000;
+
+/// Behind by more entries than this, a member that has the log does not keep up with applying it,
+/// however short the time.
+const ENTRIES_FAR_BEHIND: u64 = 200_000;
+
+/// Behind for longer than this, a member is catching up. Far above what a busy disk explains.
+const TIME_BEHIND: Duration = Duration::from_secs(5);
 
 /// A leader that has not heard from a majority for so long leads nobody. Many times any sensible
 /// heartbeat interval.
@@ -104,8 +111,15 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
     let mut members = Vec::new();
     for member in membership {
         let own = answers.iter().position(|(_, status)| {
-            status.id == member.id
-                || (status.id == 0 && status.client_address == member.client_address)
+            // One that does not know its id yet: the cluster is being formed, or has just added it.
+            // A voter has started before; an empty node in its place is another one.
+            let unaware = match status.role {
+                Role::Forming => true,
+                Role::Joining => !member.voter,
+                _ => false,
+            };
+            let here = status.client_address == member.client_address;
+            status.id == member.id || (status.id == 0 && unaware && here)
         });
         let answer = match own {
             Some(index) => Ok(answers.swap_remove(index).1),
@@ -114,19 +128,42 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
                     .iter()
                     .position(|(address, _)| *address == member.client_address)
                     .map(|index| reason(&silent.remove(index).1));
-                Err(reason.unwrap_or_else(|| "did not answer".to_owned()))
+                let stranger = answers.iter().any(|(_, status)| {
+                    status.id == 0 && status.client_address == member.client_address
+                });
+                let otherwise = if stranger {
+                    "an empty node answers there"
+                } else {
+                    "did not answer"
+                };
+                Err(reason.unwrap_or_else(|| otherwise.to_owned()))
             }
         };
         members.push(seen(member, answer, commit));
     }
+    let (leader, term, quorum_lost) = leader(&members);
+    if let Some(status) = members
+        .iter()
+        .find(|seen| Some(seen.member.id) == leader.as_ref().map(|leader| leader.id))
+        .and_then(Seen::status)
+        .cloned()
+    {
+        for seen in &mut members {
+            complete(seen, &status);
+        }
+    }
     let voters = members.iter().filter(|seen| seen.member.voter).count();
     let voters_up = members
         .iter()
-        .filter(|seen| seen.member.voter && is_serving(seen))
+        .filter(|seen| seen.member.voter && seen.is_up())
         .count();
-    // Those that are in no membership: still forming, or removed.
+    // Those that are in no membership: still forming, waiting, or removed.
     for (_, status) in answers {
-        members.push(seen(own_entry(&status), Ok(status), commit));
+        let mut other = seen(own_entry(&status), Ok(status), commit);
+        if other.member.id != 0 && voters > 0 {
+            other.health = Health::Removed;
+        }
+        members.push(other);
     }
     for (address, error) in silent {
         remarks.push(format!("{address} did not answer: {}", reason(&error)));
@@ -135,7 +172,6 @@ pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
         (a.member.id, &a.member.client_address).cmp(&(b.member.id, &b.member.client_address))
     });
 
-    let (leader, term, quorum_lost) = leader(&members);
     Ok(Survey {
         cluster_id,
         term,
@@ -181,31 +217,71 @@ fn seen(member: Member, answer: Result<MemberStatus, String>, commit: u64) -> Se
         .as_ref()
         .ok()
         .map(|status| commit.saturating_sub(status.applied));
-    let health = match (&answer, lag) {
-        (Err(_), _) => Health::Unreachable,
-        (Ok(status), _) if status.role == Role::Forming => Health::Forming,
-        (Ok(status), _) if status.role == Role::Stopping => Health::Stopping,
-        (Ok(status), _) if status.role == Role::Candidate || status.leader.is_none() => {
-            Health::Electing
-        }
-        (Ok(status), _) if !status.alarms.is_empty() => Health::Alarm,
-        (Ok(_), Some(lag)) if lag > CATCHING_UP => Health::CatchingUp,
-        (Ok(_), _) => Health::Ok,
+    let health = match &answer {
+        Err(_) => Health::Unreachable,
+        Ok(status) => match status.role {
+            Role::Forming => Health::Forming,
+            Role::Joining if member.id == 0 => Health::Waiting,
+            Role::Joining => Health::Joining,
+            Role::Stopping => Health::Stopping,
+            // One that follows a leader has read its data.
+            _ if status.leader.is_none() && !status.ready => Health::Starting,
+            Role::Candidate => Health::Electing,
+            _ if status.leader.is_none() => Health::Electing,
+            _ if status.read_only.is_some() => Health::ReadOnly,
+            _ if !status.alarms.is_empty() => Health::Alarm,
+            _ if member.id != 0 && Kind::of(&member) == Kind::Joining => Health::Joining,
+            _ if lag.is_some_and(|lag| lag > ENTRIES_BEHIND) => Health::CatchingUp,
+            _ => Health::Ok,
+        },
     };
     Seen {
         member,
         answer,
         lag,
+        replication: None,
+        catch_up: None,
         health,
     }
 }
 
-/// Whether it can take part in decisions.
-fn is_serving(seen: &Seen) -> bool {
-    !matches!(
-        seen.health,
-        Health::Unreachable | Health::Forming | Health::Stopping
-    )
+/// Adds what the leader knows of a member.
+fn complete(seen: &mut Seen, leader: &MemberStatus) {
+    let id = seen.member.id;
+    let known = leader.lags.iter().find(|lag| lag.id == id);
+    seen.replication = known.map(|known| Replication {
+        entries: known
+            .matched
+            .map(|matched| leader.last_log.saturating_sub(matched)),
+        behind: known.behind,
+        last_contact: known.last_contact,
+    });
+    if let (Health::Ok | Health::CatchingUp, Some(known), Some(lag)) =
+        (seen.health, known, seen.lag)
+    {
+        let late = known.behind > TIME_BEHIND || lag > ENTRIES_FAR_BEHIND;
+        seen.health = if late { Health::CatchingUp } else { Health::Ok };
+    }
+    let receiving = leader
+        .transfers
+        .iter()
+        .find(|transfer| transfer.direction == TransferDirection::Sending && transfer.peer == id);
+    let unfinished = matches!(seen.health, Health::Joining | Health::CatchingUp);
+    seen.catch_up = match (receiving, known) {
+        (Some(transfer), _) => Some(CatchUp::Snapshot {
+            bytes: transfer.bytes,
+            total: transfer.total,
+        }),
+        (None, known) if unfinished => {
+            let own = seen.status().map(|status| status.last_log);
+            let matched = known.and_then(|known| known.matched).or(own);
+            matched.map(|matched| CatchUp::Entries {
+                matched,
+                of: leader.last_log,
+            })
+        }
+        _ => None,
+    };
 }
 
 fn is_same(a: &MemberStatus, b: &MemberStatus) -> bool {

@@ -172,6 +172,7 @@ fn what_was_there_before_is_a_line_that_ends_at_the_edge_of_a_terminal() {
         color: false,
         unicode: true,
         width,
+        height: None,
     };
     let before = entry(b"k", b"a\nb");
     assert_eq!(
