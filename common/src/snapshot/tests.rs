@@ -146,7 +146,8 @@ fn foreign_and_newer_files_are_told_apart() {
 fn the_format_is_fixed() {
     let stream = small();
     assert_eq!(&stream[..12], b"RNODSNAP\x01\0\0\0");
-    assert_eq!((stream.len(), crc32c::crc32c(&stream)), (FIXED.0, FIXED.1));
+    assert_eq!(
+        (stream.len(), crc32c::crc32c(&stream)),
+        (111, 2_945_076_393)
+    );
 }
-
-const FIXED: (usize, u32) = (0, 0);

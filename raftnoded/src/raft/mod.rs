@@ -42,6 +42,7 @@ pub mod log;
 pub mod machine;
 mod network;
 mod peer;
+pub mod salvage;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -69,7 +70,7 @@ use server::{Membered, Phase};
 use types::{MemberInfo, TypeConfig};
 
 pub use compaction::Compaction;
-pub use peer::Founder;
+pub use peer::{Founder, PEER_PROTOCOL};
 pub use server::PeerServer;
 pub use view::{MemberView, Role, View};
 
