@@ -69,7 +69,7 @@ use network::{Factory, Me};
 use server::{Membered, Phase};
 use types::{MemberInfo, TypeConfig};
 
-pub use compaction::Compaction;
+pub use compaction::{CompactError, Compaction};
 pub use peer::{Founder, PEER_PROTOCOL};
 pub use server::PeerServer;
 pub use view::{MemberView, Role, View};
@@ -156,6 +156,7 @@ pub struct Consensus {
     contact: Arc<Contact>,
     /// A leader that was silent for this long is none.
     silence: Duration,
+    compaction: Compaction,
     node_id: u64,
 }
 
@@ -211,6 +212,7 @@ impl Consensus {
             clock,
             contact,
             silence: settings.election_timeout * 4,
+            compaction: settings.compaction,
             node_id: settings.node_id,
         })
     }

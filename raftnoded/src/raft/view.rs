@@ -1,6 +1,9 @@
 //! What a member knows of the consensus at a moment.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use openraft::{Instant as _, ServerState, async_runtime::WatchReceiver};
 
@@ -113,6 +116,21 @@ impl Consensus {
             purged: index(metrics.purged),
             since_quorum: self.quorum_age(&metrics),
         }
+    }
+
+    /// Waits until the engine shows the effect of an index, at most until a moment. Whether it does.
+    pub async fn reaches(&self, index: u64, until: Instant) -> bool {
+        let mut metrics = self.raft.data_metrics();
+        let reached = async {
+            while self.applied() < index {
+                if metrics.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        let waited = tokio::time::timeout_at(until.into(), reached).await;
+        waited.unwrap_or(false)
     }
 
     /// Whether this member leads with a majority, or hears from a leader.
