@@ -8,7 +8,7 @@ use common::{transport::MAX_TIMEOUT, types::Consistency};
 use crate::{
     commands::{
         bench, completion, count, del, edit, elect, export, get, import, incr, leader, lease, lock,
-        ls, members, ns, put, touch, txn, watch,
+        ls, members, ns, put, snapshot, touch, txn, watch,
     },
     failure::Failure,
     output::{Format, When},
@@ -211,6 +211,9 @@ pub(crate) enum Command {
     /// Show the leader
     #[command(subcommand)]
     Leader(leader::Command),
+    /// Save and verify backups, and trigger snapshots
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
     /// Measure throughput and latency
     #[command(subcommand)]
     Bench(bench::Command),
@@ -252,7 +255,7 @@ impl From<ConsistencyArg> for Consistency {
 }
 
 /// Completes an endpoint with the default port.
-fn parse_endpoint(text: &str) -> Result<String, String> {
+pub(crate) fn parse_endpoint(text: &str) -> Result<String, String> {
     let text = text.trim();
     if text.is_empty() {
         return Err("an endpoint is empty; an endpoint is HOST:PORT".to_owned());
