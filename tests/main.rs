@@ -19,6 +19,9 @@
 //! failover     the leader is killed, paused or asked to stop under load
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
+//! backup       backups of every member, and new clusters made of them
+//! recovery     a new cluster from one survivor
+//! formats      what a newer program wrote is refused
 //! identity     data directories that must be refused
 //! config       settings that must be refused, ports in use, what is printed at the start
 //! limits       sizes, connections, requests in flight
@@ -32,6 +35,7 @@
 mod cluster;
 mod journal;
 
+mod backup;
 mod bulk;
 mod cli;
 mod conditions;
@@ -43,12 +47,14 @@ mod expiry;
 mod failover;
 mod figures;
 mod formation;
+mod formats;
 mod hostile;
 mod identity;
 mod kv;
 mod limits;
 mod namespaces;
 mod readme;
+mod recovery;
 mod snapshot;
 mod terminal;
 mod watch;

@@ -10,16 +10,17 @@
 use crate::{
     error::Error,
     types::{
-        AddMemberRequest, CloseSessionRequest, CloseViewRequest, CountReply, CountRequest,
-        CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest,
-        DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
+        AddMemberRequest, CloseBackupRequest, CloseSessionRequest, CloseViewRequest, CountReply,
+        CountRequest, CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest,
+        DeletePrefixRequest, DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
         DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
         IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
         ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
-        NamespaceInfo, OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest,
+        NamespaceInfo, OpenBackupReply, OpenBackupRequest, OpenSessionReply, OpenSessionRequest,
+        OpenViewReply, PutReply, PutRequest, ReadBackupReply, ReadBackupRequest,
         RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
-        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest, TxnReply,
-        TxnRequest, WatchReply, WatchRequest,
+        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest,
+        TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply, WatchRequest,
     },
 };
 
@@ -154,4 +155,20 @@ pub trait Control {
 
     /// Hands leadership over, and returns when the other member has it.
     async fn transfer_leader(request: TransferLeaderRequest) -> Result<Leader, Error>;
+
+    /// Pins the member's state for a backup, once it has everything acknowledged before the call.
+    /// Kept for [`BACKUP_IDLE`](crate::types::BACKUP_IDLE) after its last use; a member has few open
+    /// at a time, further ones are refused with [`Error::Overloaded`].
+    async fn open_backup(request: OpenBackupRequest) -> Result<OpenBackupReply, Error>;
+
+    /// The next piece of a backup, a stream in the format of [`crate::snapshot`];
+    /// [`Error::BackupNotFound`] if it is not kept any more.
+    async fn read_backup(request: ReadBackupRequest) -> Result<ReadBackupReply, Error>;
+
+    /// Lets go of a backup.
+    async fn close_backup(request: CloseBackupRequest) -> Result<(), Error>;
+
+    /// Makes the member's state survive a restart without the log before it, and lets go of that log
+    /// as far as `--log-retain` allows. Returns when it is done.
+    async fn trigger_snapshot() -> Result<TriggerSnapshotReply, Error>;
 }

@@ -12,6 +12,7 @@
 //! once. Only when the time is over, or the session is gone, a write whose answer was cut off ends
 //! in [`Error::OutcomeUnknown`].
 
+mod backup;
 mod call;
 mod coordination;
 mod link;
@@ -33,6 +34,7 @@ use crate::{
 use route::Router;
 use session::Sessions;
 
+pub use backup::{Backup, BackupError};
 pub use coordination::{Contender, Contest, LEASE_DIGITS};
 pub use watch::{Start, Watch, WatchItem, WatchOptions};
 

@@ -147,6 +147,11 @@ pub enum Error {
          the listing again"
     )]
     ViewNotFound,
+    /// The backup was closed, was idle for too long, or its member was restarted.
+    #[error(
+        "the backup is gone: it was idle for too long, or the member was restarted; begin anew"
+    )]
+    BackupNotFound,
     /// No member of this id. Not applied.
     #[error("there is no member {id}")]
     MemberNotFound {
@@ -286,6 +291,8 @@ pub enum ErrorCode {
     Compacted,
     /// [`Error::ViewNotFound`]
     ViewNotFound,
+    /// [`Error::BackupNotFound`]
+    BackupNotFound,
     /// [`Error::MemberNotFound`]
     MemberNotFound,
     /// [`Error::MemberExists`]
@@ -334,6 +341,7 @@ impl ErrorCode {
             Self::InvalidTag => "invalid_tag",
             Self::Compacted => "compacted",
             Self::ViewNotFound => "view_not_found",
+            Self::BackupNotFound => "backup_not_found",
             Self::MemberNotFound => "member_not_found",
             Self::MemberExists => "member_exists",
             Self::NodeUnavailable => "node_unavailable",
@@ -378,6 +386,7 @@ impl Error {
             Self::InvalidTag { .. } => ErrorCode::InvalidTag,
             Self::Compacted { .. } => ErrorCode::Compacted,
             Self::ViewNotFound => ErrorCode::ViewNotFound,
+            Self::BackupNotFound => ErrorCode::BackupNotFound,
             Self::MemberNotFound { .. } => ErrorCode::MemberNotFound,
             Self::MemberExists { .. } => ErrorCode::MemberExists,
             Self::NodeUnavailable { .. } => ErrorCode::NodeUnavailable,

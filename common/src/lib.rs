@@ -5,6 +5,7 @@
 //! - [`Error`]: the one error, on the wire and in the client.
 //! - [`transport`]: framing, handshake and limits, for both ends of a connection.
 //! - [`Client`]: connects to any member and follows the leader.
+//! - [`snapshot`]: the container of snapshots and backups, to be checked without a server.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), common::Error> {
@@ -21,6 +22,7 @@
 pub mod api;
 pub mod client;
 mod error;
+pub mod snapshot;
 pub mod transport;
 pub mod types;
 

@@ -2,6 +2,7 @@
 //!
 //! Keys and values are bytes. Sizes are in bytes, revisions are Raft log indexes.
 
+mod backup;
 mod lease;
 mod member;
 mod session;
@@ -13,6 +14,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use backup::{
+    BACKUP_IDLE, BackupId, CloseBackupRequest, OpenBackupReply, OpenBackupRequest, ReadBackupReply,
+    ReadBackupRequest, TriggerSnapshotReply,
+};
 pub use lease::{
     DescribeLeaseReply, DescribeLeaseRequest, GrantLeaseRequest, KeepAliveLeaseRequest, LeaseId,
     LeaseInfo, ListLeasesReply, ListLeasesRequest, MAX_TTL, MIN_LEASE_TTL, RevokeLeaseReply,

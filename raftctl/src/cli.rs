@@ -8,7 +8,7 @@ use common::{transport::MAX_TIMEOUT, types::Consistency};
 use crate::{
     commands::{
         bench, completion, count, del, edit, elect, export, get, import, incr, leader, lease, lock,
-        ls, members, ns, put, status, touch, txn, watch,
+        ls, members, ns, put, snapshot, status, touch, txn, watch,
     },
     failure::Failure,
     output::{Format, When},
@@ -224,6 +224,9 @@ pub(crate) enum Command {
     /// Show the leader, or hand leadership over
     #[command(subcommand)]
     Leader(leader::Command),
+    /// Save and verify backups, and trigger snapshots
+    #[command(subcommand)]
+    Snapshot(snapshot::Command),
     /// Measure throughput and latency
     #[command(subcommand)]
     Bench(bench::Command),

@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The version of the directory's layout.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -68,9 +68,10 @@ pub enum DirectoryError {
     },
     /// A later program wrote the directory.
     #[error(
-        "the data directory {} has format {found}, this program reads up to {FORMAT}; run the \
-         newer program that wrote it",
-        path.display()
+        "the data directory {} has format {found}, this program (raftnode {}) reads up to \
+         {FORMAT}; run the newer program that wrote it",
+        path.display(),
+        env!("CARGO_PKG_VERSION")
     )]
     Newer {
         /// The directory.
@@ -184,6 +185,10 @@ pub struct Belonging {
     pub node_id: u64,
     /// Whether the log was begun: from then on a log without its stamp is a lost one.
     pub log_begun: bool,
+    /// Whether the cluster was made from the state of another one. Its first start writes the first
+    /// entry of its log, and `--peers` speaks of the other cluster.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub restored: bool,
     /// The members that the first entry of the log names; empty if others wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub founders: Vec<FounderRecord>,
@@ -293,7 +298,7 @@ impl DataDirectory {
         default_name: &str,
         given_store: Option<Store>,
     ) -> Result<Identity, DirectoryError> {
-        let Some(identity) = self.read()? else {
+        let Some(identity) = self.existing()? else {
             let identity = Identity {
                 format: FORMAT,
                 name: given_name.unwrap_or(default_name).to_owned(),
@@ -321,7 +326,11 @@ impl DataDirectory {
         Ok(identity)
     }
 
-    fn read(&self) -> Result<Option<Identity>, DirectoryError> {
+    /// Who the member of this directory is; none if it is new.
+    ///
+    /// # Errors
+    /// [`DirectoryError::Damaged`], [`DirectoryError::Newer`], or if it cannot be read.
+    pub fn existing(&self) -> Result<Option<Identity>, DirectoryError> {
         let path = self.identity_path();
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
@@ -420,6 +429,7 @@ mod tests {
             cluster_id: u128::MAX,
             node_id: 3,
             log_begun: false,
+            restored: false,
             founders: vec![(3, MemberInfo::default()).into()],
         });
         data.write(&identity).unwrap();

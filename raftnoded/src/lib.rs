@@ -5,7 +5,9 @@
 //! node         opens, wires, starts and stops everything, in order
 //! config       every setting, once
 //! identity     the data directory: who this member is
+//! offline      a new cluster from a backup, or from one survivor
 //! listener     accepting connections, for both ports
+//! formats      the versions of what is written and sent
 //! rpc          the client API over TCP, one line a method
 //! service      the operations and their rules
 //! upkeep       what the leader does unasked: freeing, expiry
@@ -20,9 +22,11 @@
 
 pub mod config;
 pub mod engine;
+mod formats;
 pub mod identity;
 mod listener;
 pub mod node;
+pub mod offline;
 pub mod raft;
 mod rpc;
 pub mod service;
@@ -31,4 +35,5 @@ mod upkeep;
 pub mod wal;
 mod watch;
 
+pub use formats::formats;
 pub use node::{Failure, Node};

@@ -1,5 +1,7 @@
 //! `raftnoded`: flags, logging, signals, exit code.
 
+mod maintenance;
+
 use std::{
     io::{IsTerminal, Write},
     path::PathBuf,
@@ -51,6 +53,10 @@ enum Command {
     /// Look at the settings without starting
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Make a new cluster of one from a backup, as a new data directory
+    Restore(maintenance::RestoreArguments),
+    /// Make a new cluster of one from the survivor of a cluster that lost its quorum for good
+    Recover(maintenance::RecoverArguments),
 }
 
 #[derive(Subcommand)]
@@ -87,6 +93,8 @@ fn main() -> ExitCode {
                 }
             }
         }
+        Some(Command::Restore(restore)) => maintenance::run_restore(&restore, &config),
+        Some(Command::Recover(recover)) => maintenance::run_recover(&recover, &config),
         None => run(config),
     }
 }

@@ -8,7 +8,7 @@
 //! close the files. A stop is not a leave: the member stays in the membership.
 
 mod failure;
-mod open;
+pub(crate) mod open;
 #[cfg(test)]
 mod tests;
 
@@ -146,7 +146,7 @@ impl Node {
             }
             consensus = self.take_part(&belonging, broken) => consensus?,
         };
-        let strangers = self.watch_for_strangers(belonging.cluster_id);
+        let strangers = self.watch_for_strangers(&belonging);
         let watched = tokio::spawn(observe(consensus.clone()));
         let measured = tokio::spawn(Arc::clone(&self.service).measure_quotas());
 
@@ -197,6 +197,7 @@ impl Node {
                     cluster_id: formed.cluster_id,
                     node_id: formed.node_id,
                     log_begun: false,
+                    restored: false,
                     founders: formed.founders.into_iter().map(Into::into).collect(),
                 }
             }
@@ -204,6 +205,7 @@ impl Node {
                 cluster_id: rand::random(),
                 node_id: 1,
                 log_begun: false,
+                restored: false,
                 founders: vec![(1, self.info()).into()],
             },
         };
@@ -226,10 +228,12 @@ impl Node {
         }
     }
 
-    async fn watch_for_strangers(&self, own: u128) -> FormationError {
+    async fn watch_for_strangers(&self, belonging: &Belonging) -> FormationError {
         match &self.config.peers {
-            Some(peers) => formation::watch_for_strangers(&self.founder(peers), own).await,
-            None => std::future::pending().await,
+            Some(peers) if !belonging.restored => {
+                formation::watch_for_strangers(&self.founder(peers), belonging.cluster_id).await
+            }
+            _ => std::future::pending().await,
         }
     }
 
@@ -251,6 +255,9 @@ impl Node {
     ) -> Result<Consensus, Failure> {
         let opened = self.open(belonging.cluster_id, broken).await?;
         self.begin_log(belonging, &opened.log).await?;
+        if belonging.restored {
+            self.begin_restored(belonging.node_id, &opened).await?;
+        }
         let pristine = opened.log.is_pristine();
         let settings = Settings {
             cluster_id: belonging.cluster_id,
@@ -340,6 +347,20 @@ impl Node {
         {
             membership.log_begun = true;
             self.directory.write(&self.identity)?;
+        }
+        Ok(())
+    }
+
+    /// The first start of a restored member: names it, with the addresses it has here, as the only
+    /// one of its cluster. Once that is in the log, or in the state, it is the past.
+    async fn begin_restored(&self, node_id: u64, opened: &Opened) -> Result<(), Failure> {
+        let named = store::membership(&*opened.engine)?.is_some() || opened.log.has_entries();
+        if !named && let Some(applied) = store::applied(&*opened.engine)? {
+            opened
+                .log
+                .begin_after(applied, node_id, self.info())
+                .await
+                .map_err(|error| Failure::LogWrite(error.to_string()))?;
         }
         Ok(())
     }

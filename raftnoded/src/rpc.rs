@@ -14,16 +14,17 @@ use common::{
         Service as Wanted, framed, reframe,
     },
     types::{
-        AddMemberRequest, CloseSessionRequest, CloseViewRequest, CountReply, CountRequest,
-        CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest, DeletePrefixRequest,
-        DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
+        AddMemberRequest, CloseBackupRequest, CloseSessionRequest, CloseViewRequest, CountReply,
+        CountRequest, CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest,
+        DeletePrefixRequest, DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
         DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
         IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
         ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
-        NamespaceInfo, OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest,
+        NamespaceInfo, OpenBackupReply, OpenBackupRequest, OpenSessionReply, OpenSessionRequest,
+        OpenViewReply, PutReply, PutRequest, ReadBackupReply, ReadBackupRequest,
         RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
-        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest, TxnReply,
-        TxnRequest, WatchReply, WatchRequest,
+        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest,
+        TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply, WatchRequest,
     },
 };
 use conversation::Conversation;
@@ -440,6 +441,30 @@ impl Control for Session {
         self.service
             .transfer_leader(&self.call(&context), request)
             .await
+    }
+
+    async fn open_backup(
+        self,
+        context: Context,
+        request: OpenBackupRequest,
+    ) -> Result<OpenBackupReply, Error> {
+        boxed!(self.service.open_backup(&self.call(&context), request))
+    }
+
+    async fn read_backup(
+        self,
+        _: Context,
+        request: ReadBackupRequest,
+    ) -> Result<ReadBackupReply, Error> {
+        self.service.read_backup(request).await
+    }
+
+    async fn close_backup(self, _: Context, request: CloseBackupRequest) -> Result<(), Error> {
+        self.service.close_backup(request).await
+    }
+
+    async fn trigger_snapshot(self, context: Context) -> Result<TriggerSnapshotReply, Error> {
+        self.service.trigger_snapshot(&self.call(&context)).await
     }
 }
 

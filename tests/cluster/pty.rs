@@ -34,6 +34,16 @@ impl Terminal {
         Self::start(command)
     }
 
+    /// Starts raftnoded on a terminal of its own.
+    pub(crate) fn raftnoded(arguments: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(program("raftnoded"));
+        command.env_clear();
+        command.env("TERM", "xterm-256color");
+        command.env("NO_COLOR", "1");
+        command.args(arguments);
+        Self::start(command)
+    }
+
     fn start(command: CommandBuilder) -> Self {
         let size = PtySize {
             rows: 24,

@@ -1,7 +1,5 @@
 //! `raftctl export`: a namespace at one revision, as JSON lines ([`dump`]).
 
-mod sink;
-
 use std::{ffi::OsString, path::PathBuf};
 
 use common::{
@@ -11,7 +9,7 @@ use common::{
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use super::{Session, dump, optional_bytes};
+use super::{Session, dump, optional_bytes, sink::Sink};
 use crate::{
     failure::{Exit, Failure},
     output::{
@@ -19,7 +17,6 @@ use crate::{
         table::{counted, grouped},
     },
 };
-use sink::Sink;
 
 /// How often an export to a file is begun anew before it is given up.
 const ATTEMPTS: u32 = 10;

@@ -26,6 +26,8 @@ pub(crate) mod ls;
 pub(crate) mod members;
 pub(crate) mod ns;
 pub(crate) mod put;
+mod sink;
+pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod touch;
 pub(crate) mod txn;
@@ -206,6 +208,7 @@ async fn dispatch(
         Command::Health => return health::run(session, output).await.map(ExitCode::from),
         Command::Members(command) => members::run(command, session, output).await,
         Command::Leader(command) => leader::run(command, session, output).await,
+        Command::Snapshot(command) => return snapshot::run(command, session, output).await,
         Command::Bench(command) => bench::run(command, session, output).await,
         Command::Completion(args) => completion::run(args, output),
         Command::Version => version::run(output),

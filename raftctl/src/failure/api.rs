@@ -135,6 +135,7 @@ pub(super) fn hint(error: &Error) -> Option<String> {
                  lost, --from-rev {oldest} with the oldest change that is kept"
             ));
         }
+        Error::BackupNotFound => "save it anew",
         Error::ViewNotFound => "nothing was changed: run the command again",
         Error::MemberNotFound { .. } | Error::MemberExists { .. } => {
             "`raftctl members ls` shows the members"

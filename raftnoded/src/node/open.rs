@@ -11,17 +11,34 @@ use crate::{
 };
 
 /// What a data directory holds.
-pub(super) struct Opened {
-    pub(super) log: LogStore,
-    pub(super) engine: Arc<dyn Engine>,
-    pub(super) files: SnapshotFiles,
+pub(crate) struct Opened {
+    pub(crate) log: LogStore,
+    pub(crate) engine: Arc<dyn Engine>,
+    pub(crate) files: SnapshotFiles,
+}
+
+/// The engine of a data directory, without what the memory store keeps in its snapshot file.
+///
+/// # Errors
+/// [`Failure::Engine`], or [`Failure::NoRocksdb`].
+pub(crate) fn engine(path: &Path, store: Store) -> Result<Arc<dyn Engine>, Failure> {
+    match store {
+        Store::Memory => Ok(Arc::new(Memory::new())),
+        #[cfg(feature = "rocksdb")]
+        Store::Rocksdb => Ok(Arc::new(crate::engine::RocksDb::open(&path.join("db"))?)),
+        #[cfg(not(feature = "rocksdb"))]
+        Store::Rocksdb => {
+            let _ = path;
+            Err(Failure::NoRocksdb)
+        }
+    }
 }
 
 /// Opens them; `broken` is told when the log cannot be written or synced any more.
 ///
 /// # Errors
 /// [`Failure`]
-pub(super) fn open(
+pub(crate) fn open(
     path: &Path,
     store: Store,
     cluster_id: u128,
@@ -33,17 +50,10 @@ pub(super) fn open(
         path: snapshot.display().to_string(),
         source,
     })?;
-    let engine: Arc<dyn Engine> = match store {
-        Store::Memory => {
-            let engine = Memory::new();
-            files.load(&engine, cluster_id)?;
-            Arc::new(engine)
-        }
-        #[cfg(feature = "rocksdb")]
-        Store::Rocksdb => Arc::new(crate::engine::RocksDb::open(&path.join("db"))?),
-        #[cfg(not(feature = "rocksdb"))]
-        Store::Rocksdb => return Err(Failure::NoRocksdb),
-    };
+    let engine = engine(path, store)?;
+    if store == Store::Memory {
+        files.load(&*engine, cluster_id)?;
+    }
     let mut batch = Batch::new(&*engine);
     store::initialize(&mut batch)?;
     let writes = batch.into_writes();

@@ -23,6 +23,8 @@ use openraft::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::store::COMMAND_VERSION;
+
 use super::types::{
     Entry, LogId, MemberInfo, Membership, Payload, Proposal, StoredMembership, TypeConfig, Vote,
     log_id,
@@ -139,11 +141,25 @@ pub(super) fn decode_membership(bytes: &[u8]) -> io::Result<Membership> {
                 .map_err(|error| invalid(format!("not a membership: {error}")))
         }
         Some((version, _)) => Err(invalid(format!(
-            "a membership of format {version}; this program reads {MEMBERSHIP_VERSION}: \
-             upgrade this member"
+            "a membership has format {version}, this program reads up to {MEMBERSHIP_VERSION}; run \
+             the newer program that wrote it"
         ))),
         None => Err(invalid("an empty membership")),
     }
+}
+
+/// Whether a newer program wrote the payload of an entry: its format and the newest that is read.
+pub(super) fn newer(kind: u8, payload: &[u8]) -> Option<String> {
+    let (what, supported) = match kind {
+        kind::COMMAND => ("command", COMMAND_VERSION),
+        kind::MEMBERSHIP => ("membership", MEMBERSHIP_VERSION),
+        _ => return None,
+    };
+    let found = *payload.first().filter(|found| **found > supported)?;
+    Some(format!(
+        "{what} format {found}, this program (raftnode {}) reads up to {supported}",
+        env!("CARGO_PKG_VERSION")
+    ))
 }
 
 /// A membership with the log id that made it effective.

@@ -15,13 +15,19 @@ use std::{
 
 use openraft::async_runtime::WatchReceiver;
 
-use super::{RaftHandle, log::LogStore, machine::Progress};
+use super::{Consensus, RaftHandle, log::LogStore, machine::Progress};
 
 /// How often the log is measured.
 const EVERY: Duration = Duration::from_millis(250);
 
 /// openraft drops a request for a snapshot while it is busy with another, without a word.
 const ASK_AGAIN: Duration = Duration::from_secs(60);
+
+/// Likewise, where somebody waits for it.
+const INSISTENCE: Duration = Duration::from_millis(500);
+
+/// How often whoever waits looks.
+const SHORTLY: Duration = Duration::from_millis(10);
 
 /// When to take a snapshot and what to keep of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,63 @@ pub struct Compaction {
     pub snapshot_every: u64,
     /// Bytes of log kept for members that lag, though a snapshot covers them.
     pub retain: u64,
+}
+
+/// Why the log was not compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CompactError {
+    /// The member is stopping.
+    #[error("the member is stopping")]
+    Stopped,
+    /// It was not done in time. It goes on.
+    #[error("the snapshot is not finished yet")]
+    TooLong,
+}
+
+impl Consensus {
+    /// Makes the state survive a restart without the log before it, and purges what of the log need
+    /// not be retained; waits at most until a moment. Returns the index that the snapshot stands for,
+    /// and the one up to which the log is gone, if any of it is.
+    ///
+    /// # Errors
+    /// [`CompactError`]
+    pub async fn compact(&self, until: Instant) -> Result<(u64, Option<u64>), CompactError> {
+        let goal = self.applied();
+        let durable = || self.progress.durable.load(Ordering::Acquire);
+        while durable() <= goal {
+            // Asked again and again: dropped while another snapshot is under way, which may be an
+            // older one.
+            let asked = self.raft.trigger().snapshot().await;
+            asked.map_err(|_| CompactError::Stopped)?;
+            let again = Instant::now() + INSISTENCE;
+            while durable() <= goal && Instant::now() < again {
+                if Instant::now() >= until {
+                    return Err(CompactError::TooLong);
+                }
+                tokio::time::sleep(SHORTLY).await;
+            }
+        }
+        let covered = durable().saturating_sub(1);
+        let purged = || {
+            let metrics = self.raft.metrics();
+            let purged = metrics.borrow_watched().purged;
+            purged.map(|id| id.index())
+        };
+        if let Some(upto) = self
+            .log
+            .purgeable(self.compaction.retain)
+            .min(Some(covered))
+            && purged() < Some(upto)
+        {
+            let asked = self.raft.trigger().purge_log(upto).await;
+            asked.map_err(|_| CompactError::Stopped)?;
+            let enough = until.min(Instant::now() + INSISTENCE);
+            while purged() < Some(upto) && Instant::now() < enough {
+                tokio::time::sleep(SHORTLY).await;
+            }
+        }
+        Ok((covered, purged()))
+    }
 }
 
 pub(super) async fn run(

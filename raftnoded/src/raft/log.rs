@@ -15,6 +15,7 @@
 //! [`CACHE_BYTES`] of the newest are kept in memory. Older ones are read from the files, off the
 //! asynchronous threads.
 
+mod begin;
 mod index;
 mod read;
 
@@ -37,7 +38,7 @@ use super::{
 };
 use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
 pub use index::Stamp;
-use index::{Index, record};
+use index::{Fault, Index, record};
 
 /// Bytes of newest entries kept in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -48,6 +49,17 @@ pub enum LogError {
     /// The files are unreadable, damaged or not ours.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// A newer program wrote it.
+    #[error(
+        "the log in {} was written by a newer program: {reason}; run the newer program",
+        directory.display()
+    )]
+    Newer {
+        /// Where the log is.
+        directory: PathBuf,
+        /// What shows it, with both versions.
+        reason: String,
+    },
     /// The records do not follow from each other.
     #[error(
         "the log in {} does not hold together: {reason}; replace this member by an empty one, and \
@@ -109,8 +121,12 @@ impl LogStore {
                 broken = Some(reason);
             }
         })?;
-        if let Some(reason) = broken.or_else(|| index.check().err()) {
-            return Err(LogError::Inconsistent { directory, reason });
+        match broken.or_else(|| index.check().err().map(Fault::Broken)) {
+            Some(Fault::Broken(reason)) => {
+                return Err(LogError::Inconsistent { directory, reason });
+            }
+            Some(Fault::Newer(reason)) => return Err(LogError::Newer { directory, reason }),
+            None => {}
         }
         Ok(Self {
             shared: Arc::new(Shared {

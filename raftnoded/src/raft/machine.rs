@@ -173,7 +173,7 @@ fn durable_in(reader: &dyn Reader) -> Result<u64, EngineError> {
 }
 
 /// An entry, decoded.
-struct Step {
+pub(super) struct Step {
     id: LogId,
     change: Change,
 }
@@ -185,7 +185,7 @@ enum Change {
 }
 
 impl Step {
-    fn new(entry: Entry) -> io::Result<Self> {
+    pub(super) fn new(entry: Entry) -> io::Result<Self> {
         let id = entry.log_id;
         let change = match entry.payload {
             EntryPayload::Blank => Change::Nothing,
@@ -223,7 +223,7 @@ impl Step {
 }
 
 /// What applying a run of entries gave.
-struct Done {
+pub(super) struct Done {
     replies: Vec<Reply>,
     /// The clock after them.
     clock: u64,
@@ -231,7 +231,7 @@ struct Done {
 }
 
 /// Applies entries as one write.
-fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
+pub(super) fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
     let mut applier = Applier::new(engine).map_err(io::Error::other)?;
     let mut replies = Vec::with_capacity(steps.len());
     let last = steps.last().map(|step| step.id);
@@ -263,7 +263,7 @@ fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
 }
 
 /// How far the state behind a reader has come.
-fn applied_state(reader: &dyn Reader) -> io::Result<(Option<LogId>, StoredMembership)> {
+pub(super) fn applied_state(reader: &dyn Reader) -> io::Result<(Option<LogId>, StoredMembership)> {
     let applied = store::applied(reader)
         .map_err(io::Error::other)?
         .map(|position| log_id(position.term, position.index));

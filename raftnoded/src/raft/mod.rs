@@ -44,6 +44,7 @@ pub mod log;
 pub mod machine;
 mod network;
 mod peer;
+pub mod salvage;
 mod server;
 #[cfg(test)]
 mod tests;
@@ -72,8 +73,8 @@ use server::{Membered, Phase};
 use tracker::Tracker;
 use types::{MemberInfo, TypeConfig};
 
-pub use compaction::Compaction;
-pub use peer::Founder;
+pub use compaction::{CompactError, Compaction};
+pub use peer::{Founder, PEER_PROTOCOL};
 pub use server::PeerServer;
 pub use view::{MemberView, Role, View};
 
@@ -159,6 +160,7 @@ pub struct Consensus {
     tracker: Tracker,
     /// A leader that was silent for this long is none.
     silence: Duration,
+    compaction: Compaction,
     node_id: u64,
 }
 
@@ -226,6 +228,7 @@ impl Consensus {
             clock,
             tracker,
             silence,
+            compaction: settings.compaction,
             node_id: settings.node_id,
         })
     }

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The version of the protocol between members.
-pub(super) const PEER_PROTOCOL: u32 = 1;
+pub const PEER_PROTOCOL: u32 = 1;
 
 /// "RNP1".
 const MAGIC: u32 = 0x524e_5031;

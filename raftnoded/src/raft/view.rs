@@ -1,6 +1,9 @@
 //! What a member knows of the consensus at a moment.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use openraft::{ServerState, async_runtime::WatchReceiver};
 
@@ -104,6 +107,21 @@ impl Consensus {
             purged: index(metrics.purged),
             since_quorum: quorum_age(self.node_id, &metrics),
         }
+    }
+
+    /// Waits until the engine shows the effect of an index, at most until a moment. Whether it does.
+    pub async fn reaches(&self, index: u64, until: Instant) -> bool {
+        let mut metrics = self.raft.data_metrics();
+        let reached = async {
+            while self.applied() < index {
+                if metrics.changed().await.is_err() {
+                    return false;
+                }
+            }
+            true
+        };
+        let waited = tokio::time::timeout_at(until.into(), reached).await;
+        waited.unwrap_or(false)
     }
 
     /// Whether this member leads with a majority, or hears from a leader.

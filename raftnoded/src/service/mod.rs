@@ -5,6 +5,7 @@
 //! effect. What needs the leader goes through [`route`]: carried out here if this member leads,
 //! else forwarded, or answered with the leader's address if the caller prefers to go there itself.
 
+mod backup;
 mod convert;
 mod forward;
 mod limits;
@@ -42,6 +43,7 @@ use crate::{
     },
     watch::Hub,
 };
+use backup::Backups;
 use forward::Forwarder;
 use quota::QuotaNotices;
 use views::Views;
@@ -115,6 +117,7 @@ pub struct Service {
     part: OnceLock<Arc<Part>>,
     forwarder: Forwarder,
     views: Views,
+    backups: Backups,
     quotas: QuotaNotices,
     draining: AtomicBool,
     /// Cancelled when the member begins to drain: ends what only waits.
@@ -143,6 +146,7 @@ impl Service {
             part: OnceLock::new(),
             forwarder: Forwarder::default(),
             views: Views::default(),
+            backups: Backups::default(),
             quotas: QuotaNotices::default(),
             stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),

@@ -63,10 +63,9 @@ mod snapshot;
 mod tests;
 mod txn;
 
-use serde::{Deserialize, Serialize};
-
 pub use apply::{Applied, Applier, Reply};
 pub use command::{Command, Comparison, Condition, Lifetime, Operation, Operator, Tag, Target};
+pub use common::snapshot::{LAYOUT_VERSION, Position};
 pub use event::{Event, EventKind, Version};
 pub use expiry::{next_deadline, next_end};
 pub use keys::NamespaceId;
@@ -81,8 +80,8 @@ pub use reclaim::has_dropped;
 pub use record::{Settings, SettingsChange};
 pub use session::WINDOW;
 pub use snapshot::{
-    Header, Part, SNAPSHOT_VERSION, SnapshotError, SnapshotReader, SnapshotWriter, Summary,
-    restore, verify,
+    CopyError, FormatError, Header, Part, SNAPSHOT_VERSION, SnapshotError, SnapshotReader,
+    SnapshotWriter, Summary, copy_as, restore, transplant, verify,
 };
 
 use crate::engine::{Batch, EngineError, Reader, Slice};
@@ -91,25 +90,14 @@ use keys::Key;
 /// The namespace that exists from the start.
 pub const DEFAULT_NAMESPACE: &str = "default";
 
-/// The version of the layout of the data that this software reads and writes.
-pub const LAYOUT_VERSION: u32 = 2;
-
-/// A place in the Raft log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Position {
-    /// The term of the leader that wrote the entry.
-    pub term: u64,
-    /// The index of the entry.
-    pub index: u64,
-}
-
 /// Why the data of a node cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Newer software wrote the data.
     #[error(
-        "the data has layout version {found}, this node reads up to {LAYOUT_VERSION}: upgrade \
-         this node"
+        "the data has layout version {found}, this program (raftnode {}) reads up to \
+         {LAYOUT_VERSION}; run the newer program that wrote it",
+        env!("CARGO_PKG_VERSION")
     )]
     NewerLayout {
         /// The version of the data.

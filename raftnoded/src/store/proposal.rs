@@ -16,7 +16,7 @@
 //! - postcard writes the fields of a variant one after the other without marks: the fields of a
 //!   variant never change. A richer form is a new variant beside the old one.
 //! - A command that needs a variant added later is stamped with the version that brought it
-//!   ([`Command::version`]), so that a node which does not know it says "upgrade this node" and
+//!   ([`Command::version`]), so that a node which does not know it asks for the newer program and
 //!   stops, where guessing would make it differ from the others.
 //! - The same holds for [`Outcome`](super::Outcome) and [`Rejection`](super::Rejection), which
 //!   sessions remember. They hold facts, not sentences, so that rewording a message never makes
@@ -136,8 +136,9 @@ impl Proposal {
 pub enum CommandError {
     /// The command was written by newer software.
     #[error(
-        "a replicated command has format version {found}, this node reads up to \
-         {COMMAND_VERSION}: upgrade this node"
+        "a replicated command has format version {found}, this program (raftnode {}) reads up to \
+         {COMMAND_VERSION}; run the newer program that wrote it",
+        env!("CARGO_PKG_VERSION")
     )]
     NewerVersion {
         /// Its version.

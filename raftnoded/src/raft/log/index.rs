@@ -57,6 +57,27 @@ impl Stamp {
     }
 }
 
+/// Why a record of the log cannot be taken in.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It cannot follow those before it.
+    Broken(String),
+    /// A newer program wrote it.
+    Newer(String),
+}
+
+impl From<String> for Fault {
+    fn from(reason: String) -> Self {
+        Self::Broken(reason)
+    }
+}
+
+impl From<&str> for Fault {
+    fn from(reason: &str) -> Self {
+        Self::Broken(reason.to_owned())
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) stamp: Option<Stamp>,
@@ -180,17 +201,21 @@ impl Index {
     /// Takes in one record of the log.
     ///
     /// # Errors
-    /// Why the record cannot follow those before it.
+    /// Why the record cannot follow those before it, or cannot be understood.
     pub(super) fn replay(
         &mut self,
         position: Position,
         found: &RecordRef<'_>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         match found.kind {
             kind::BLANK | kind::COMMAND | kind::MEMBERSHIP => {
                 let next = self.next();
                 if !self.positions.is_empty() && found.index != next {
-                    return Err(format!("entry {} follows entry {}", found.index, next - 1));
+                    let (this, last) = (found.index, next - 1);
+                    return Err(format!("entry {this} follows entry {last}").into());
+                }
+                if let Some(newer) = codec::newer(found.kind, found.payload) {
+                    return Err(Fault::Newer(format!("entry {} has {newer}", found.index)));
                 }
                 self.push(log_id(found.term, found.index), position);
             }
@@ -207,9 +232,9 @@ impl Index {
             }
             record::PURGE => self.purge(log_id(found.term, found.index)),
             other => {
-                return Err(format!(
-                    "a record of unknown kind {other}; a newer program wrote it: upgrade this member"
-                ));
+                return Err(Fault::Newer(format!(
+                    "it has a record of unknown kind {other}"
+                )));
             }
         }
         Ok(())

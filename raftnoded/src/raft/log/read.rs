@@ -56,7 +56,13 @@ impl LogStore {
             .map_err(io::Error::other)?
     }
 
-    fn read_files(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
+    /// The same from the files. Blocks.
+    pub(in crate::raft) fn read_files(
+        &self,
+        start: u64,
+        end: u64,
+        max_bytes: usize,
+    ) -> io::Result<Vec<Entry>> {
         let mut entries = Vec::new();
         let mut taken = 0;
         let mut wanted = start;

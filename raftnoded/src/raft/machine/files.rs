@@ -16,7 +16,7 @@ use tempfile::{NamedTempFile, TempPath};
 
 use crate::{
     engine::{Engine, View},
-    store::{self, SnapshotError, SnapshotWriter},
+    store::{self, FormatError, SnapshotError, SnapshotWriter},
 };
 
 const CURRENT: &str = "current.snap";
@@ -42,6 +42,14 @@ pub enum LoadError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// A newer program wrote the file.
+    #[error("the snapshot {} cannot be used: {source}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Which versions it has.
+        source: SnapshotError,
     },
     /// The file is damaged, or not this cluster's.
     #[error(
@@ -98,8 +106,13 @@ impl SnapshotFiles {
             Err(source) => return Err(LoadError::Io { path, source }),
         };
         let stream = BufReader::with_capacity(READ_BUFFER, file);
-        let (header, _) = store::restore(stream, engine, Some(cluster_id))
-            .map_err(|source| LoadError::Refused { path, source })?;
+        let (header, _) =
+            store::restore(stream, engine, Some(cluster_id)).map_err(|source| match source {
+                SnapshotError::Format(FormatError::Newer { .. }) => {
+                    LoadError::Newer { path, source }
+                }
+                source => LoadError::Refused { path, source },
+            })?;
         *self.lock() = header.applied.map_or(0, |position| position.index + 1);
         Ok(())
     }

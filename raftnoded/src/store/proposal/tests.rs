@@ -446,7 +446,10 @@ fn another_format_is_told_from_damage() {
     let error = Proposal::decode(&bytes).unwrap_err();
     let found = COMMAND_VERSION + 1;
     assert_eq!(error, CommandError::NewerVersion { found });
-    assert!(error.to_string().contains("upgrade this node"), "{error}");
+    assert!(
+        error.to_string().contains("run the newer program"),
+        "{error}"
+    );
     bytes[0] = 1;
     let error = Proposal::decode(&bytes).unwrap_err();
     assert_eq!(error, CommandError::OlderVersion { found: 1 });

@@ -31,7 +31,10 @@ fn another_layout_is_refused() {
         };
         let error = with_layout(LAYOUT_VERSION + 1);
         assert!(matches!(error, OpenError::NewerLayout { found } if found == LAYOUT_VERSION + 1));
-        assert!(error.to_string().contains("upgrade"), "{error}");
+        assert!(
+            error.to_string().contains("run the newer program"),
+            "{error}"
+        );
         let error = with_layout(LAYOUT_VERSION - 1);
         assert!(matches!(error, OpenError::OlderLayout { found } if found == LAYOUT_VERSION - 1));
         assert!(error.to_string().contains("empty"), "{error}");

@@ -1,4 +1,4 @@
-//! Where an export goes: a thread beside the runtime's encodes and writes, so that the next page is
+//! Where an export or a backup goes: a thread beside the runtime's encodes and writes, so that the next page is
 //! read meanwhile, and a reader that takes nothing does not keep Ctrl-C away.
 
 use std::{
@@ -33,7 +33,7 @@ enum Piece {
     Restart,
 }
 
-/// Where an export is written to.
+/// Where an export or a backup is written to.
 pub(super) struct Sink {
     /// None once the thread has ended.
     pieces: Option<Sender<Piece>>,
@@ -178,12 +178,28 @@ impl Sink {
     ///
     /// # Errors
     /// `file` if that fails; no file appears then.
-    pub(super) async fn finish(mut self) -> Result<(), Failure> {
+    pub(super) async fn finish(self) -> Result<(), Failure> {
+        if self.is_file() {
+            return self.finish_checked(|_| Ok(())).await;
+        }
+        let mut sink = self;
+        sink.end().await
+    }
+
+    /// Writes what is left of a file, and puts it in its place if it passes a check.
+    ///
+    /// # Errors
+    /// That of the check, or `file`; no file appears then.
+    pub(super) async fn finish_checked<T: Send + 'static>(
+        mut self,
+        check: impl FnOnce(&Path) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Failure> {
         self.end().await?;
-        let Kind::File { name, mut partial } = self.kind else {
-            return Ok(());
-        };
         let placed = task::spawn_blocking(move || {
+            let Kind::File { name, mut partial } = self.kind else {
+                return check(Path::new("-"));
+            };
+            let checked = check(&partial.path)?;
             partial
                 .keep_as(&name)
                 .map_err(|error| unwritable(&name, &error))?;
@@ -192,7 +208,8 @@ impl Sink {
             let directory = File::open(directory.unwrap_or(Path::new(".")));
             directory
                 .and_then(|directory| directory.sync_all())
-                .map_err(|error| unwritable(&name, &error))
+                .map_err(|error| unwritable(&name, &error))?;
+            Ok(checked)
         });
         placed
             .await
@@ -284,7 +301,7 @@ mod tests {
     impl Directory {
         fn new(name: &str) -> Self {
             let id = std::process::id();
-            let path = std::env::temp_dir().join(format!("raftctl-export-{name}-{id}"));
+            let path = std::env::temp_dir().join(format!("raftctl-sink-{name}-{id}"));
             fs::create_dir(&path).unwrap();
             Self(path)
         }
