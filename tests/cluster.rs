@@ -117,6 +117,17 @@ impl Cluster {
         }
     }
 
+    /// A further node with settings of its own, which nobody has started yet; returns its index.
+    pub(crate) fn add(&mut self, settings: &[&str]) -> usize {
+        let index = self.members.len();
+        let address = || format!("127.0.0.1:{}", free_port());
+        let name = format!("n{}", index + 1);
+        let mut member = Member::new(name, &address(), &address(), self.directory.path());
+        member.set(settings);
+        self.members.push(member);
+        index
+    }
+
     /// Three members that have a leader.
     pub(crate) async fn start(settings: &[&str]) -> Self {
         Self::start_many(3, settings).await
@@ -198,10 +209,15 @@ impl Cluster {
             .iter()
             .filter(|(_, status)| status.role == Role::Leader)
             .max_by_key(|(_, status)| status.term)?;
-        let followers = answers
-            .iter()
-            .filter(|(_, status)| (status.term, status.leader) == (leader.term, Some(leader.id)));
-        (followers.count() > self.members.len() / 2).then_some(*index)
+        let votes = |id: u64| {
+            let mut members = leader.members.iter();
+            members.any(|member| member.id == id && member.voter)
+        };
+        let voters = leader.members.iter().filter(|member| member.voter).count();
+        let followers = answers.iter().filter(|(_, status)| {
+            votes(status.id) && (status.term, status.leader) == (leader.term, Some(leader.id))
+        });
+        (followers.count() > voters / 2).then_some(*index)
     }
 
     /// Waits for a leader that a majority follows.
@@ -215,7 +231,7 @@ impl Cluster {
             let leader = self.leader_now().await?;
             let other = self.running().into_iter().find(|index| *index != leader)?;
             let known = self.status(other).await?.leader;
-            (known == Some(leader as u64 + 1)).then_some(other)
+            (known == Some(self.status(leader).await?.id)).then_some(other)
         })
         .await
     }
