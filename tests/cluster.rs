@@ -227,10 +227,15 @@ impl Cluster {
             .iter()
             .filter(|(_, status)| status.role == Role::Leader)
             .max_by_key(|(_, status)| status.term)?;
-        let followers = answers
-            .iter()
-            .filter(|(_, status)| (status.term, status.leader) == (leader.term, Some(leader.id)));
-        (followers.count() > self.members.len() / 2).then_some(*index)
+        let votes = |id: u64| {
+            let mut members = leader.members.iter();
+            members.any(|member| member.id == id && member.voter)
+        };
+        let voters = leader.members.iter().filter(|member| member.voter).count();
+        let followers = answers.iter().filter(|(_, status)| {
+            votes(status.id) && (status.term, status.leader) == (leader.term, Some(leader.id))
+        });
+        (followers.count() > voters / 2).then_some(*index)
     }
 
     /// Waits for a leader that a majority follows.
@@ -244,7 +249,7 @@ impl Cluster {
             let leader = self.leader_now().await?;
             let other = self.running().into_iter().find(|index| *index != leader)?;
             let known = self.status(other).await?.leader;
-            (known == Some(leader as u64 + 1)).then_some(other)
+            (known == Some(self.status(leader).await?.id)).then_some(other)
         })
         .await
     }

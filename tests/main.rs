@@ -16,6 +16,7 @@
 //! expiry       keys and leases that end by themselves
 //! coordination locks and elections on the command line
 //! bulk         export and import
+//! membership   nodes join, are replaced and removed, under load and under kills
 //! failover     the leader is killed, paused or asked to stop under load
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
@@ -52,6 +53,7 @@ mod hostile;
 mod identity;
 mod kv;
 mod limits;
+mod membership;
 mod namespaces;
 mod readme;
 mod recovery;

@@ -17,8 +17,9 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
-pub use values::{Fsync, LogFormat, Peers, Span, Store};
-use values::{check_address, check_name};
+pub(crate) use values::check_address;
+use values::check_name;
+pub use values::{Addresses, Fsync, LogFormat, Peers, Span, Store};
 
 macro_rules! options {
     ($($(#[doc = $doc:literal])+ $(#[arg($($arg:tt)*)])? $name:ident / $variable:literal: $kind:ty),+ $(,)?) => {
@@ -72,6 +73,20 @@ options! {
     /// the addresses of --peer-listen. Ignored once formed
     #[arg(value_name = "LIST")]
     peers / "RAFTNODED_PEERS": Peers,
+    /// Become a member of the cluster that these members belong to; any of them will do. Ignored
+    /// once joined
+    #[arg(value_name = "LIST")]
+    join / "RAFTNODED_JOIN": Addresses,
+    /// Wait to be added to a cluster by "raftctl members add". Ignored once added
+    #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    wait / "RAFTNODED_WAIT": bool,
+    /// With --join or --wait: stay a learner, which receives everything and does not vote
+    #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    learner / "RAFTNODED_LEARNER": bool,
+    /// With --peers or --join: if the data directory is empty, come back as a new member in place of
+    /// the one that has this name, unless that one is alive
+    #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
+    rejoin / "RAFTNODED_REJOIN": bool,
     /// How often a leader says that it is there [default: 100ms]
     #[arg(value_name = "TIME")]
     heartbeat / "RAFTNODED_HEARTBEAT": Span,
@@ -198,6 +213,14 @@ pub struct Config {
     pub store: Option<Store>,
     /// `--peers`
     pub peers: Option<Peers>,
+    /// `--join`
+    pub join: Option<Addresses>,
+    /// `--wait`
+    pub wait: bool,
+    /// `--learner`
+    pub learner: bool,
+    /// `--rejoin`
+    pub rejoin: bool,
     /// `--heartbeat`
     pub heartbeat: Duration,
     /// `--election-timeout`
@@ -247,6 +270,10 @@ impl Config {
             check_name(name).map_err(|reason| invalid("name", reason))?;
         }
         let name = given.name.as_ref().unwrap_or(&default_name);
+        let wait = given.wait.unwrap_or(false);
+        let learner = given.learner.unwrap_or(false);
+        let rejoin = given.rejoin.unwrap_or(false);
+        check_origin(given, wait, learner, rejoin)?;
         let own_peer_address = match &given.peers {
             None => None,
             Some(peers) => {
@@ -334,6 +361,10 @@ impl Config {
             peer_advertise,
             store: given.store,
             peers: given.peers.clone(),
+            join: given.join.clone(),
+            wait,
+            learner,
+            rejoin,
             heartbeat,
             election_timeout,
             append_in_flight: count(given.append_in_flight, "append-in-flight", 2)?,
@@ -378,6 +409,10 @@ impl Config {
             data_dir: Some(self.data_dir.clone()),
             store: Some(self.store.unwrap_or_default()),
             peers: self.peers.clone(),
+            join: self.join.clone(),
+            wait: Some(self.wait),
+            learner: Some(self.learner),
+            rejoin: Some(self.rejoin),
             heartbeat: Some(Span(self.heartbeat)),
             election_timeout: Some(Span(self.election_timeout)),
             append_in_flight: number(self.append_in_flight),
@@ -396,6 +431,43 @@ impl Config {
             insecure: given.insecure,
         }
     }
+}
+
+/// A member has its cluster from one place.
+fn check_origin(
+    given: &Options,
+    wait: bool,
+    learner: bool,
+    rejoin: bool,
+) -> Result<(), ConfigError> {
+    let exclusive = |setting, other: &str, does: &str| {
+        Err(invalid(
+            setting,
+            format!("{does}, and --{other} says otherwise; give one of them"),
+        ))
+    };
+    if given.join.is_some() && given.peers.is_some() {
+        return exclusive("join", "peers", "the node joins a cluster that exists");
+    }
+    if wait && given.peers.is_some() {
+        return exclusive("wait", "peers", "the node waits to be added to a cluster");
+    }
+    if wait && given.join.is_some() {
+        return exclusive("wait", "join", "the node waits to be added to a cluster");
+    }
+    if learner && !wait && given.join.is_none() {
+        return Err(invalid(
+            "learner",
+            "only a node that joins a cluster can be a learner; give --join or --wait, too",
+        ));
+    }
+    if rejoin && given.peers.is_none() && given.join.is_none() {
+        return Err(invalid(
+            "rejoin",
+            "the node must know whom to ask; give --peers or --join, too",
+        ));
+    }
+    Ok(())
 }
 
 /// One thread beats two on two cores: consensus wakes once for a batch and not once for a message.

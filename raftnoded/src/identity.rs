@@ -131,6 +131,24 @@ pub enum DirectoryError {
         /// Its cluster.
         found_cluster: u128,
     },
+    /// Another process runs with a copy of the directory.
+    #[error(
+        "the data directory {} is a copy of one in use: member {id} runs already, with clients on \
+         {client_address} and members on {peer_address}. Two processes must not be the same member: \
+         stop one of them for good, or start this one with an empty --data-dir and --join to make \
+         it a member of its own",
+        path.display()
+    )]
+    Copied {
+        /// The directory.
+        path: PathBuf,
+        /// The member.
+        id: u64,
+        /// Where the other process serves clients.
+        client_address: String,
+        /// Where it talks to members.
+        peer_address: String,
+    },
     /// The log was removed from under the identity.
     #[error(
         "member {id} has taken part in its cluster, but its log in {} is gone; it must not come \
@@ -192,6 +210,20 @@ pub struct Belonging {
     /// The members that the first entry of the log names; empty if others wrote it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub founders: Vec<FounderRecord>,
+    /// The peer addresses of all members, as last known: where to ask before taking part.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peers: Vec<String>,
+    /// Whether the member was removed from the cluster: it must not take part any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
+}
+
+impl Belonging {
+    /// Where members may be that know about this one.
+    pub fn known_addresses(&self) -> Vec<String> {
+        let founders = self.founders.iter().map(|one| one.peer_address.clone());
+        self.peers.iter().cloned().chain(founders).collect()
+    }
 }
 
 /// See [`Belonging::founders`].
@@ -431,6 +463,8 @@ mod tests {
             log_begun: false,
             restored: false,
             founders: vec![(3, MemberInfo::default()).into()],
+            peers: vec!["h:1".to_owned()],
+            removed: true,
         });
         data.write(&identity).unwrap();
         assert_eq!(data.identity(None, "other", None).unwrap(), identity);

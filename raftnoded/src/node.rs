@@ -1,12 +1,15 @@
 //! The composition root: opens everything in order, wires it, and takes it down in order.
 //!
 //! Start: lock the data directory, bind both ports, answer clients ("forming") and other members;
-//! then, if there is no cluster yet, form it; open log and store; take part. A client therefore
-//! gets an answer from the first moment, and a restart of all members at once needs no order.
+//! then, if there is no cluster yet, form or join one; make sure that no other process is this
+//! member; open log and store; take part. A client therefore gets an answer from the first moment,
+//! and a restart of all members at once needs no order.
 //!
 //! Stop: refuse new requests, hand leadership over, let requests under way finish, stop consensus,
-//! close the files. A stop is not a leave: the member stays in the membership.
+//! close the files. A stop is not a leave: the member stays in the membership. One that was removed
+//! from it notes so in its directory and stops for good.
 
+mod belonging;
 mod failure;
 pub(crate) mod open;
 #[cfg(test)]
@@ -20,15 +23,13 @@ pub use failure::Failure;
 use open::Opened;
 
 use crate::{
-    config::{Config, Fsync, Peers, Store},
+    config::{Config, Fsync, Store},
     identity::{Belonging, DataDirectory, DirectoryError, Identity},
     listener::Connections,
     raft::{
-        Compaction, Consensus, Founder, PeerServer, Settings, clock,
-        formation::{self, FormationError},
+        Card, Compaction, Consensus, PeerServer, Settings, Stand, clock,
         log::{LogStore, Stamp},
         machine::Machine,
-        types::{Aim, MemberInfo},
     },
     rpc,
     service::{About, Bounds, Part, Service},
@@ -52,6 +53,10 @@ pub struct Node {
     peers: PeerServer,
     client_address: String,
     peer_address: String,
+    /// Drawn for this process.
+    boot: u64,
+    /// Where nobody could say yet whether another process is this member.
+    unasked: Vec<String>,
     clock: clock::Source,
 }
 
@@ -84,9 +89,30 @@ impl Node {
                 max_in_flight: config.max_in_flight,
             },
         }));
+        let boot = rand::random();
+        let stand = match &identity.membership {
+            Some(belonging) => Stand::Member {
+                cluster_id: belonging.cluster_id,
+                id: belonging.node_id,
+                members: Vec::new(),
+                highest: 0,
+            },
+            None => Stand::Starting,
+        };
+        let card = Card {
+            name: identity.name.clone(),
+            incarnation: identity.incarnation,
+            boot,
+            client_address: client_address.clone(),
+            peer_address: peer_address.clone(),
+            learner: config.learner,
+            stand,
+        };
         Ok(Self {
             clients: rpc::serve(client_listener, Arc::clone(&service)),
-            peers: PeerServer::start(peer_listener),
+            peers: PeerServer::start(peer_listener, card),
+            boot,
+            unasked: Vec::new(),
             config,
             directory,
             identity,
@@ -150,9 +176,13 @@ impl Node {
         let watched = tokio::spawn(observe(consensus.clone()));
         let measured = tokio::spawn(Arc::clone(&self.service).measure_quotas());
 
+        let doubles = self.go_on_looking(&belonging);
         let failure = tokio::select! {
             () = stop => None,
+            by = consensus.dismissed() => Some(self.note_removal(by)),
             stranger = strangers => Some(stranger.into()),
+            double = doubles => Some(double),
+            never = self.note_addresses(&consensus) => match never {},
             reason = consensus.stopped() => Some(Failure::Stopped(reason)),
             Ok(reason) = fault.wait_for(Option::is_some) => {
                 Some(Failure::LogWrite(reason.clone().unwrap_or_default()))
@@ -169,7 +199,7 @@ impl Node {
         }
         tracing::info!("stopping");
         let draining = self.service.drain(DRAIN);
-        let handing_over = consensus.hand_over(HAND_OVER);
+        let handing_over = consensus.hand_over(None, HAND_OVER);
         tokio::join!(draining, handing_over);
         self.close().await;
         consensus
@@ -183,68 +213,6 @@ impl Node {
     async fn close(&self) {
         self.clients.close().await;
         self.peers.shutdown().await;
-    }
-
-    /// The cluster this member belongs to; forms it if there is none yet.
-    async fn belonging(&mut self) -> Result<Belonging, Failure> {
-        if let Some(belonging) = &self.identity.membership {
-            return Ok(belonging.clone());
-        }
-        let belonging = match &self.config.peers {
-            Some(peers) => {
-                let formed = formation::form(&self.peers, self.founder(peers)).await?;
-                Belonging {
-                    cluster_id: formed.cluster_id,
-                    node_id: formed.node_id,
-                    log_begun: false,
-                    restored: false,
-                    founders: formed.founders.into_iter().map(Into::into).collect(),
-                }
-            }
-            None => Belonging {
-                cluster_id: rand::random(),
-                node_id: 1,
-                log_begun: false,
-                restored: false,
-                founders: vec![(1, self.info()).into()],
-            },
-        };
-        self.identity.membership = Some(belonging.clone());
-        self.directory.write(&self.identity)?;
-        tracing::info!(
-            cluster = format!("{:032x}", belonging.cluster_id),
-            node = belonging.node_id,
-            "cluster formed"
-        );
-        Ok(belonging)
-    }
-
-    fn founder(&self, Peers(list): &Peers) -> Founder {
-        Founder {
-            name: self.identity.name.clone(),
-            incarnation: self.identity.incarnation,
-            client_address: self.client_address.clone(),
-            list: list.clone(),
-        }
-    }
-
-    async fn watch_for_strangers(&self, belonging: &Belonging) -> FormationError {
-        match &self.config.peers {
-            Some(peers) if !belonging.restored => {
-                formation::watch_for_strangers(&self.founder(peers), belonging.cluster_id).await
-            }
-            _ => std::future::pending().await,
-        }
-    }
-
-    fn info(&self) -> MemberInfo {
-        MemberInfo {
-            name: self.identity.name.clone(),
-            incarnation: self.identity.incarnation,
-            client_address: self.client_address.clone(),
-            peer_address: self.peer_address.clone(),
-            aim: Aim::Voter,
-        }
     }
 
     /// Opens log and store, and starts consensus.
@@ -263,6 +231,8 @@ impl Node {
             cluster_id: belonging.cluster_id,
             node_id: belonging.node_id,
             incarnation: self.identity.incarnation,
+            client_address: self.client_address.clone(),
+            peer_address: self.peer_address.clone(),
             heartbeat: self.config.heartbeat,
             election_timeout: self.config.election_timeout,
             append_in_flight: self.config.append_in_flight,

@@ -64,6 +64,23 @@ impl Member {
         &self.data
     }
 
+    /// Has another name from the next start on, and its data where they were.
+    pub(crate) fn rename(&mut self, name: &str) {
+        name.clone_into(&mut self.name);
+    }
+
+    /// Its data directory is gone, as if the disk had been replaced.
+    pub(crate) fn wipe(&self) {
+        assert!(!self.is_running(), "{} runs", self.name);
+        fs::remove_dir_all(&self.data).expect("the data directory is removed");
+    }
+
+    /// Uses other addresses from the next start on.
+    pub(crate) fn move_to(&mut self, client: &str, peer: &str) {
+        client.clone_into(&mut self.client);
+        peer.clone_into(&mut self.peer);
+    }
+
     /// Uses another data directory from the next start on.
     pub(crate) fn set_data(&mut self, data: &Path) {
         data.clone_into(&mut self.data);
@@ -182,6 +199,16 @@ impl Member {
         .await;
         self.process = None;
         status
+    }
+
+    /// Whether it has ended, by itself or not.
+    pub(crate) fn is_gone(&mut self) -> bool {
+        if let Some(process) = &mut self.process
+            && let Ok(Some(_)) = process.try_wait()
+        {
+            self.process = None;
+        }
+        self.process.is_none()
     }
 
     /// Starts it and waits until it ends by itself, for starts that must be refused: exit code and

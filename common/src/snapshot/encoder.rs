@@ -104,7 +104,7 @@ impl SnapshotEncoder {
     ///
     /// # Errors
     /// [`FormatError::RecordTooLarge`]: the stream must be given up.
-    pub fn finish(mut self) -> Result<(Option<Vec<u8>>, Vec<u8>, Summary), FormatError> {
+    pub fn finish(mut self) -> Result<Ending, FormatError> {
         let last = self.close_block()?;
         let mut trailer = Vec::with_capacity(TRAILER_LEN);
         trailer.push(TRAILER);
@@ -118,8 +118,22 @@ impl SnapshotEncoder {
             bytes: self.bytes + trailer.len() as u64,
             checksum: self.checksum,
         };
-        Ok((last, trailer, summary))
+        Ok(Ending {
+            block: last,
+            trailer,
+            summary,
+        })
     }
+}
+
+/// The end of a stream.
+pub struct Ending {
+    /// The last block, if one was open.
+    pub block: Option<Vec<u8>>,
+    /// The trailer, after it.
+    pub trailer: Vec<u8>,
+    /// What the stream holds.
+    pub summary: Summary,
 }
 
 /// Appends the CRC32C of all that is there.

@@ -26,7 +26,11 @@ fn written<'a>(
     for (key, value) in records {
         chunks.extend(encoder.push(key, value).unwrap());
     }
-    let (last, trailer, summary) = encoder.finish().unwrap();
+    let Ending {
+        block: last,
+        trailer,
+        summary,
+    } = encoder.finish().unwrap();
     chunks.extend(last);
     chunks.push(trailer);
     (chunks, summary)

@@ -62,6 +62,19 @@ fn nonsense_is_refused_and_named() {
             "max-value-bytes",
             "not between",
         ),
+        ("wait = true\njoin = 'h:1'", "wait", "--join"),
+        (
+            "name = 'n1'\nwait = true\npeers = 'n1=127.0.0.1:1'",
+            "wait",
+            "--peers",
+        ),
+        (
+            "name = 'n1'\njoin = 'h:1'\npeers = 'n1=127.0.0.1:1'",
+            "join",
+            "--peers",
+        ),
+        ("learner = true", "learner", "--join or --wait"),
+        ("wait = true\nrejoin = true", "rejoin", "whom to ask"),
         ("log-segment = '1MiB'", "log-segment", "must hold a value"),
     ] {
         let error = Config::new(&options(toml)).unwrap_err().to_string();
@@ -71,7 +84,13 @@ fn nonsense_is_refused_and_named() {
         );
         assert!(error.contains(words), "{toml}: {error}");
     }
-    for toml in ["no-such-key = 1", "peers = 'n1=h:1,n1=h:2'", "peers = 'n1'"] {
+    for toml in [
+        "no-such-key = 1",
+        "join = 'h'",
+        "join = 'h:1,'",
+        "peers = 'n1=h:1,n1=h:2'",
+        "peers = 'n1'",
+    ] {
         assert!(toml::from_str::<Options>(toml).is_err(), "{toml}");
     }
     assert!(

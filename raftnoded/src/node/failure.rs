@@ -57,6 +57,20 @@ pub enum Failure {
     /// The formation of the cluster.
     #[error(transparent)]
     Formation(#[from] FormationError),
+    /// The member was removed from its cluster.
+    #[error(
+        "member {id} was removed from the cluster {cluster_id:032x}{}; it takes no part any more. \
+         Its data directory can be deleted. To make this node a new member, empty the directory and \
+         start it with --join", says(by.as_deref())
+    )]
+    Removed {
+        /// The cluster.
+        cluster_id: u128,
+        /// The member.
+        id: u64,
+        /// Who said so; none if it was known from the start.
+        by: Option<String>,
+    },
     /// Consensus did not start.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -71,8 +85,13 @@ pub enum Failure {
     Stopped(String),
 }
 
+fn says(who: Option<&str>) -> String {
+    who.map_or_else(String::new, |who| format!(" (says {who})"))
+}
+
 impl Failure {
-    /// The process's exit code: 3 for the data directory, 4 for a port, 5 for the formation.
+    /// The process's exit code: 3 for the data directory, 4 for a port, 5 for a cluster that does
+    /// not take this node in, 6 for a member that was removed.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Directory(_)
@@ -83,7 +102,10 @@ impl Failure {
             | Self::Files { .. }
             | Self::Formation(FormationError::Wiped { .. } | FormationError::Foreign { .. }) => 3,
             Self::Port { .. } => 4,
-            Self::Formation(FormationError::NotAFounder { .. }) => 5,
+            Self::Formation(
+                FormationError::NotAFounder { .. } | FormationError::Refused { .. },
+            ) => 5,
+            Self::Removed { .. } => 6,
             Self::NoRocksdb => 2,
             Self::Start(_) | Self::LogWrite(_) | Self::Stopped(_) => 1,
         }

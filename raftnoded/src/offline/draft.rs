@@ -97,6 +97,8 @@ impl Draft {
             log_begun: false,
             restored: true,
             founders: Vec::new(),
+            peers: Vec::new(),
+            removed: false,
         });
         self.directory.write(&identity)?;
         sync_all(to).map_err(OfflineError::io("sync", to))?;

@@ -25,13 +25,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::COMMAND_VERSION;
 
+use super::roster::highest_id;
 use super::types::{
-    Entry, LogId, MemberInfo, Membership, Payload, Proposal, StoredMembership, TypeConfig, Vote,
-    log_id,
+    Aim, Entry, LogId, MemberInfo, Membership, Payload, Proposal, StoredMembership, TypeConfig,
+    Vote, log_id,
 };
 
 /// The version of the membership's form.
-const MEMBERSHIP_VERSION: u8 = 1;
+const MEMBERSHIP_VERSION: u8 = 2;
+
+/// The form without aims, which is still read: every member of it votes, or is to vote.
+const MEMBERSHIP_WITHOUT_AIMS: u8 = 1;
 
 /// What an entry carries.
 pub(super) mod kind {
@@ -119,6 +123,33 @@ struct WireMembership {
     nodes: BTreeMap<u64, MemberInfo>,
 }
 
+/// See [`MEMBERSHIP_WITHOUT_AIMS`].
+#[derive(Serialize, Deserialize)]
+struct FormerMembership {
+    configs: Vec<BTreeSet<u64>>,
+    nodes: BTreeMap<u64, FormerInfo>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct FormerInfo {
+    name: String,
+    incarnation: u64,
+    client_address: String,
+    peer_address: String,
+}
+
+impl From<FormerInfo> for MemberInfo {
+    fn from(former: FormerInfo) -> Self {
+        Self {
+            name: former.name,
+            incarnation: former.incarnation,
+            client_address: former.client_address,
+            peer_address: former.peer_address,
+            aim: Aim::Voter,
+        }
+    }
+}
+
 pub(super) fn encode_membership(membership: &Membership) -> Bytes {
     let wire = WireMembership {
         configs: membership.get_joint_config().clone(),
@@ -137,8 +168,13 @@ pub(super) fn decode_membership(bytes: &[u8]) -> io::Result<Membership> {
     match bytes.split_first() {
         Some((&MEMBERSHIP_VERSION, rest)) => {
             let wire: WireMembership = read_postcard(rest)?;
-            Membership::new(wire.configs, wire.nodes)
-                .map_err(|error| invalid(format!("not a membership: {error}")))
+            membership(wire.configs, wire.nodes)
+        }
+        Some((&MEMBERSHIP_WITHOUT_AIMS, rest)) => {
+            let former: FormerMembership = read_postcard(rest)?;
+            let nodes = former.nodes.into_iter();
+            let nodes = nodes.map(|(id, info)| (id, info.into())).collect();
+            membership(former.configs, nodes)
         }
         Some((version, _)) => Err(invalid(format!(
             "a membership has format {version}, this program reads up to {MEMBERSHIP_VERSION}; run \
@@ -162,30 +198,72 @@ pub(super) fn newer(kind: u8, payload: &[u8]) -> Option<String> {
     ))
 }
 
+fn membership(
+    configs: Vec<BTreeSet<u64>>,
+    nodes: BTreeMap<u64, MemberInfo>,
+) -> io::Result<Membership> {
+    Membership::new(configs, nodes).map_err(|error| invalid(format!("not a membership: {error}")))
+}
+
+/// In front of a stored membership: it has a log id.
+const HAS_LOG_ID: u8 = 1;
+
+/// In front of a stored membership: the highest id ever given away follows.
+const HAS_HIGHEST_ID: u8 = 2;
+
 /// A membership with the log id that made it effective.
 pub(super) fn encode_stored_membership(stored: &StoredMembership) -> Bytes {
+    encode_stored(stored, None)
+}
+
+/// The same in the state, with the highest id ever given away.
+pub(super) fn encode_applied_membership(stored: &StoredMembership, highest: u64) -> Bytes {
+    encode_stored(stored, Some(highest))
+}
+
+fn encode_stored(stored: &StoredMembership, highest: Option<u64>) -> Bytes {
     let mut buffer = BytesMut::new();
     let id = stored.log_id().map(WireLogId::from);
-    buffer.put_u8(u8::from(id.is_some()));
+    let mut flags = 0;
+    if id.is_some() {
+        flags |= HAS_LOG_ID;
+    }
+    if highest.is_some() {
+        flags |= HAS_HIGHEST_ID;
+    }
+    buffer.put_u8(flags);
     let id = id.unwrap_or(WireLogId { term: 0, index: 0 });
     buffer.put_u64_le(id.term);
     buffer.put_u64_le(id.index);
+    if let Some(highest) = highest {
+        buffer.put_u64_le(highest);
+    }
     buffer.extend_from_slice(&encode_membership(stored.membership()));
     buffer.freeze()
 }
 
-pub(super) fn decode_stored_membership(mut bytes: &[u8]) -> io::Result<StoredMembership> {
-    let present = bytes
-        .try_get_u8()
-        .map_err(|_| invalid("a cut membership"))?;
-    let term = bytes
-        .try_get_u64_le()
-        .map_err(|_| invalid("a cut membership"))?;
-    let index = bytes
-        .try_get_u64_le()
-        .map_err(|_| invalid("a cut membership"))?;
-    let id = (present == 1).then(|| log_id(term, index));
-    Ok(StoredMembership::new(id, decode_membership(bytes)?))
+pub(super) fn decode_stored_membership(bytes: &[u8]) -> io::Result<StoredMembership> {
+    decode_applied_membership(bytes).map(|(stored, _)| stored)
+}
+
+/// Where the highest id is missing, no member was ever removed: it is the highest there is.
+pub(super) fn decode_applied_membership(mut bytes: &[u8]) -> io::Result<(StoredMembership, u64)> {
+    let cut = |_| invalid("a cut membership");
+    let flags = bytes.try_get_u8().map_err(cut)?;
+    if flags & !(HAS_LOG_ID | HAS_HIGHEST_ID) != 0 {
+        return Err(invalid("a membership of an unknown form"));
+    }
+    let term = bytes.try_get_u64_le().map_err(cut)?;
+    let index = bytes.try_get_u64_le().map_err(cut)?;
+    let highest = if flags & HAS_HIGHEST_ID == 0 {
+        0
+    } else {
+        bytes.try_get_u64_le().map_err(cut)?
+    };
+    let id = (flags & HAS_LOG_ID != 0).then(|| log_id(term, index));
+    let stored = StoredMembership::new(id, decode_membership(bytes)?);
+    let highest = highest.max(highest_id(&stored));
+    Ok((stored, highest))
 }
 
 /// An entry's kind and payload.
@@ -461,7 +539,39 @@ mod tests {
 
     #[test]
     fn a_newer_membership_asks_for_an_upgrade() {
-        let error = decode_membership(&[2, 0, 0]).unwrap_err();
+        let error = decode_membership(&[3, 0, 0]).unwrap_err();
         assert!(error.to_string().contains("upgrade this member"));
+    }
+
+    #[test]
+    fn a_membership_without_aims_is_one_of_voters() {
+        let info = FormerInfo {
+            name: "n1".to_owned(),
+            incarnation: 7,
+            client_address: "a:1".to_owned(),
+            peer_address: "a:2".to_owned(),
+        };
+        let former = FormerMembership {
+            configs: vec![BTreeSet::from([1])],
+            nodes: BTreeMap::from([(1, info)]),
+        };
+        let mut bytes = vec![MEMBERSHIP_WITHOUT_AIMS];
+        bytes.extend_from_slice(&postcard(&former));
+        let membership = decode_membership(&bytes).unwrap();
+        let (_, info) = membership.nodes().next().unwrap();
+        assert_eq!((info.name.as_str(), info.aim), ("n1", Aim::Voter));
+
+        // So was the state that held it: no id beyond these was ever given away.
+        let stored = StoredMembership::new(Some(log_id(2, 9)), membership);
+        let bytes = encode_stored_membership(&stored);
+        assert_eq!(
+            decode_applied_membership(&bytes).unwrap(),
+            (stored.clone(), 1)
+        );
+        let bytes = encode_applied_membership(&stored, 5);
+        assert_eq!(decode_applied_membership(&bytes).unwrap(), (stored, 5));
+        for cut in 0..bytes.len() {
+            assert!(decode_applied_membership(&bytes[..cut]).is_err());
+        }
     }
 }

@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use super::{
-    peer::{self, Answer, Founder, Greeting, Purpose},
+    peer::{self, Answer, Founder, Greeting, Purpose, Stand},
     server::{PeerServer, Phase},
     types::{Aim, MemberInfo},
 };
@@ -51,7 +51,9 @@ pub enum FormationError {
     #[error(
         "the cluster {cluster_id:032x} knows {name} as member {id}, with another data directory \
          than this empty one; an emptied member must not come back under its old id, for it has \
-         forgotten what it promised. Start it with the old directory if it still exists"
+         forgotten what it promised. Start it with the old directory if it still exists; if it is \
+         lost, start it with --rejoin to come back as a new member in its place, or start an empty \
+         node with --wait and run: raftctl members replace {name} HOST:PORT"
     )]
     Wiped {
         /// The cluster.
@@ -64,7 +66,8 @@ pub enum FormationError {
     /// The data directory belongs to another cluster than the members of the list.
     #[error(
         "this data directory belongs to cluster {own:032x}, but {name} at {address} belongs to \
-         cluster {found:032x}; give the directory that belongs to these members, or correct --peers"
+         cluster {found:032x}; give the directory that belongs to these members, or correct --peers \
+         or --join"
     )]
     Foreign {
         /// The cluster of the directory.
@@ -88,6 +91,14 @@ pub enum FormationError {
         name: String,
         /// Who said so.
         from: String,
+    },
+    /// A cluster does not take this node in.
+    #[error("the member at {address} does not take this node in: {message}")]
+    Refused {
+        /// Who says so.
+        address: String,
+        /// Why, and what to do.
+        message: String,
     },
 }
 
@@ -126,7 +137,7 @@ pub async fn form(server: &PeerServer, me: Founder) -> Result<Formed, FormationE
                     },
                 )) => return adopt(&me, cluster_id, &members, name),
                 Ok((_, Answer::Refused { message })) => missing.push(format!("{name} ({message})")),
-                Ok((_, Answer::NotReady | Answer::Welcome { .. })) => {
+                Ok(_) => {
                     missing.push(format!("{name} (not ready yet)"));
                 }
                 Err(error) => missing.push(format!("{name} ({address}: {error})")),
@@ -147,30 +158,26 @@ pub async fn form(server: &PeerServer, me: Founder) -> Result<Formed, FormationE
     }
 }
 
-/// Asks the others of a list, until each has answered once, whether they belong to the cluster that
-/// this member's data directory names. Does not return while all is well.
-pub async fn watch_for_strangers(me: &Founder, own: u128) -> FormationError {
-    let mut unasked: Vec<&(String, String)> = me
-        .list
-        .iter()
-        .filter(|(name, _)| *name != me.name)
-        .collect();
+/// Asks the others, given by name and address, until each has answered once, whether they belong to
+/// the cluster that this member's data directory names. Does not return while all is well.
+pub async fn watch_for_strangers(mut unasked: Vec<(String, String)>, own: u128) -> FormationError {
     while !unasked.is_empty() {
         let mut left = Vec::new();
-        for peer in unasked {
-            let (name, address) = peer;
-            let greeting = Greeting::new(Purpose::Founder(me.clone()));
-            match peer::call(address, greeting, ANSWER).await {
-                Ok((_, Answer::Formed { cluster_id, .. })) if cluster_id != own => {
-                    return FormationError::Foreign {
-                        own,
-                        name: name.clone(),
-                        address: address.clone(),
-                        found: cluster_id,
-                    };
+        for (name, address) in unasked {
+            match peer::ask(&address, Purpose::Inquiry, ANSWER).await {
+                Ok(Answer::Present(card)) => {
+                    if let Stand::Member { cluster_id, .. } = card.stand
+                        && cluster_id != own
+                    {
+                        return FormationError::Foreign {
+                            own,
+                            name: card.name,
+                            address,
+                            found: cluster_id,
+                        };
+                    }
                 }
-                Ok((_, Answer::Formed { .. })) => {}
-                _ => left.push(peer),
+                _ => left.push((name, address)),
             }
         }
         unasked = left;

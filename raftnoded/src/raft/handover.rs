@@ -7,16 +7,16 @@ use openraft::{Instant as _, async_runtime::WatchReceiver};
 use super::Consensus;
 
 impl Consensus {
-    /// If this member leads, hands leadership to the voter that is furthest with the log, and waits
-    /// until it has it, for at most `patience`.
-    pub async fn hand_over(&self, patience: Duration) {
+    /// If this member leads, hands leadership to a voter, or if none is named to the one that is
+    /// furthest with the log, and waits until it has it, for at most `patience`.
+    pub async fn hand_over(&self, to: Option<u64>, patience: Duration) {
         if !self.leads() {
             return;
         }
         let deadline = Instant::now() + patience;
         let mut tried = Vec::new();
         while self.leads() && Instant::now() < deadline {
-            let Some(heir) = self.heir(&tried) else {
+            let Some(heir) = to.or_else(|| self.heir(&tried)) else {
                 return;
             };
             tried.push(heir);

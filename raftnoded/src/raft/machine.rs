@@ -29,6 +29,7 @@ use tempfile::TempPath;
 use super::{
     clock::{self, Clock},
     codec,
+    roster::{Roster, highest_id},
     types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, log_id},
 };
 use crate::{
@@ -65,6 +66,8 @@ pub struct Progress {
     pub durable: AtomicU64,
     /// The bytes of state kept on disk by the last snapshot; 0 before the first.
     pub snapshot_bytes: AtomicU64,
+    /// The membership as applied.
+    pub roster: Roster,
 }
 
 /// The state machine.
@@ -102,6 +105,7 @@ impl Machine {
             } else {
                 engine.disk_bytes()
             }),
+            roster: Roster::default(),
         };
         Ok(Self {
             engine,
@@ -147,6 +151,9 @@ impl Machine {
             apply(&*self.engine, steps)?
         };
         self.clock.observe(done.clock);
+        if let Some((membership, highest)) = &done.membership {
+            self.progress.roster.set(membership, *highest);
+        }
         self.applied(last);
         for (responder, reply) in responders.into_iter().zip(done.replies) {
             if let Some(responder) = responder {
@@ -228,6 +235,8 @@ pub(super) struct Done {
     /// The clock after them.
     clock: u64,
     events: Vec<Event>,
+    /// The last membership among them, and the highest id ever given away.
+    membership: Option<(StoredMembership, u64)>,
 }
 
 /// Applies entries as one write.
@@ -235,6 +244,7 @@ pub(super) fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
     let mut applier = Applier::new(engine).map_err(io::Error::other)?;
     let mut replies = Vec::with_capacity(steps.len());
     let last = steps.last().map(|step| step.id);
+    let mut membership = None;
     for Step { id, change } in steps {
         replies.push(match change {
             Change::Nothing => None,
@@ -244,7 +254,13 @@ pub(super) fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
                     .map_err(io::Error::other)?,
             ),
             Change::Membership(stored) => {
-                applier.set_membership(&codec::encode_stored_membership(&stored));
+                let before = match &membership {
+                    Some((_, highest)) => *highest,
+                    None => applied_state(engine)?.highest,
+                };
+                let highest = before.max(highest_id(&stored));
+                applier.set_membership(&codec::encode_applied_membership(&stored, highest));
+                membership = Some((stored, highest));
                 None
             }
         });
@@ -259,27 +275,40 @@ pub(super) fn apply(engine: &dyn Engine, steps: Vec<Step>) -> io::Result<Done> {
         replies,
         clock,
         events,
+        membership,
     })
 }
 
+/// What the state says of its place in the log.
+pub(super) struct AppliedState {
+    pub(super) last: Option<LogId>,
+    pub(super) membership: StoredMembership,
+    /// The highest id ever given away.
+    highest: u64,
+}
+
 /// How far the state behind a reader has come.
-pub(super) fn applied_state(reader: &dyn Reader) -> io::Result<(Option<LogId>, StoredMembership)> {
-    let applied = store::applied(reader)
+pub(super) fn applied_state(reader: &dyn Reader) -> io::Result<AppliedState> {
+    let last = store::applied(reader)
         .map_err(io::Error::other)?
         .map(|position| log_id(position.term, position.index));
-    let membership = match store::membership(reader).map_err(io::Error::other)? {
-        Some(bytes) => codec::decode_stored_membership(&bytes)?,
-        None => StoredMembership::default(),
+    let (membership, highest) = match store::membership(reader).map_err(io::Error::other)? {
+        Some(bytes) => codec::decode_applied_membership(&bytes)?,
+        None => (StoredMembership::default(), 0),
     };
-    Ok((applied, membership))
+    Ok(AppliedState {
+        last,
+        membership,
+        highest,
+    })
 }
 
 fn snapshot_of(view: View) -> io::Result<RaftSnapshot> {
-    let (last_log_id, last_membership) = applied_state(&*view)?;
+    let state = applied_state(&*view)?;
     Ok(Snapshot {
         meta: SnapshotMeta {
-            last_log_id,
-            last_membership,
+            last_log_id: state.last,
+            last_membership: state.membership,
         },
         snapshot: SnapshotData::View(view),
     })
@@ -291,8 +320,9 @@ impl RaftStateMachine<TypeConfig> for Machine {
 
     async fn applied_state(&mut self) -> io::Result<(Option<LogId>, StoredMembership)> {
         let state = applied_state(&*self.engine)?;
-        self.applied(state.0);
-        Ok(state)
+        self.progress.roster.set(&state.membership, state.highest);
+        self.applied(state.last);
+        Ok((state.last, state.membership))
     }
 
     async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
@@ -360,6 +390,8 @@ impl RaftStateMachine<TypeConfig> for Machine {
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         let clock = store::clock(&*self.engine).map_err(io::Error::other)?;
         self.clock.observe(clock);
+        let state = applied_state(&*self.engine)?;
+        self.progress.roster.set(&state.membership, state.highest);
         self.applied(meta.last_log_id);
         self.hub
             .skip_to(meta.last_log_id.map_or(0, |id| id.index()));

@@ -21,7 +21,9 @@
 //! ```
 //!
 //! - What the state survives a restart with is never behind `purged` ([`machine`]).
-//! - A member's node id belongs to one data directory for ever ([`formation`], [`peer`]).
+//! - A member's node id belongs to one data directory for ever ([`formation`], [`peer`]), and to one
+//!   process at a time ([`double`]). No id is used twice ([`roster`]).
+//! - Who votes has started and caught up ([`membership`]).
 //!
 //! # Caveats
 //!
@@ -37,20 +39,26 @@ pub mod clock;
 mod codec;
 mod compaction;
 mod contact;
+pub mod double;
 mod failover;
 pub mod formation;
 mod handover;
+pub mod join;
 pub mod log;
 pub mod machine;
+mod membership;
 mod network;
 mod peer;
+mod roster;
 pub mod salvage;
 mod server;
+mod standing;
 #[cfg(test)]
 mod tests;
 mod tracker;
 pub mod types;
 mod view;
+mod visit;
 
 use std::{
     collections::BTreeMap,
@@ -60,6 +68,7 @@ use std::{
 };
 
 use openraft::{Config, Raft, SnapshotPolicy, async_runtime::WatchReceiver};
+use tokio::sync::watch;
 
 use crate::store::{Outcome, Rejection};
 use barrier::Barrier;
@@ -68,13 +77,16 @@ use clock::Clock;
 use contact::Contact;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
-use network::{Factory, Me};
+use membership::Governor;
+use network::{Factory, Me, addresses::Addresses};
+use peer::Announcement;
 use server::{Membered, Phase};
 use tracker::Tracker;
 use types::{MemberInfo, TypeConfig};
 
 pub use compaction::{CompactError, Compaction};
-pub use peer::{Founder, PEER_PROTOCOL};
+pub use membership::{Addition, ChangeError, Edit};
+pub use peer::{Admission, Candidate, Card, Founder, PEER_PROTOCOL, Stand};
 pub use server::PeerServer;
 pub use view::{MemberView, Role, View};
 
@@ -137,6 +149,10 @@ pub struct Settings {
     pub node_id: u64,
     /// This member's incarnation.
     pub incarnation: u64,
+    /// Where clients reach it.
+    pub client_address: String,
+    /// Where members reach it.
+    pub peer_address: String,
     /// How often a leader says that it is there.
     pub heartbeat: Duration,
     /// The shortest time without a leader after which a member campaigns; the longest is twice
@@ -158,6 +174,8 @@ pub struct Consensus {
     progress: Arc<Progress>,
     clock: Clock,
     tracker: Tracker,
+    governor: Arc<Governor>,
+    dismissal: standing::Dismissal,
     /// A leader that was silent for this long is none.
     silence: Duration,
     compaction: Compaction,
@@ -181,11 +199,17 @@ impl Consensus {
             cluster_id: settings.cluster_id,
             id: settings.node_id,
             incarnation: settings.incarnation,
-            boot: rand::random(),
         };
         let progress = machine.progress();
         let clock = machine.clock();
-        let factory = Factory::new(me, settings.append_in_flight);
+        let addresses = Addresses::default();
+        let (dismissal, _) = watch::channel(None);
+        let factory = Factory::new(
+            me,
+            settings.append_in_flight,
+            addresses.clone(),
+            dismissal.clone(),
+        );
         let raft = Raft::new(
             settings.node_id,
             Arc::new(config(settings)?),
@@ -211,26 +235,55 @@ impl Consensus {
             Arc::clone(&rivals),
             settings.election_timeout,
         ));
+        let barrier = Barrier::start(raft.clone());
+        let governor = Arc::new(Governor::new(
+            me,
+            raft.clone(),
+            Arc::clone(&progress),
+            barrier.clone(),
+            silence,
+            settings.election_timeout,
+        ));
         server.set_phase(Phase::Member(Arc::new(Membered {
             me,
             raft: raft.clone(),
             files,
             contact: Arc::clone(&contact),
             rivals,
+            progress: Arc::clone(&progress),
+            governor: Arc::clone(&governor),
+            dismissal: dismissal.clone(),
         })));
+        tokio::spawn(addresses.follow(raft.clone()));
+        tokio::spawn(standing::run(
+            Arc::clone(&governor),
+            Arc::clone(&contact),
+            dismissal.clone(),
+            Announcement {
+                cluster_id: settings.cluster_id,
+                id: settings.node_id,
+                incarnation: settings.incarnation,
+                client_address: settings.client_address.clone(),
+                peer_address: settings.peer_address.clone(),
+            },
+        ));
         let tracker = Tracker::start(settings.node_id, raft.clone(), contact, silence);
-        Ok(Self {
+        let consensus = Self {
             batcher: Batcher::start(raft.clone(), clock.clone()),
-            barrier: Barrier::start(raft.clone()),
+            barrier,
             raft,
             log,
             progress,
             clock,
             tracker,
+            governor,
+            dismissal,
             silence,
             compaction: settings.compaction,
             node_id: settings.node_id,
-        })
+        };
+        tokio::spawn(membership::reconcile(consensus.clone()));
+        Ok(consensus)
     }
 
     /// Writes the first entry of a new cluster. Every founder does it, with the same members.
@@ -280,6 +333,19 @@ impl Consensus {
         self.raft.server_metrics().borrow_watched().current_leader
     }
 
+    /// Waits until the membership is another one.
+    pub async fn membership_changed(&self) {
+        let mut metrics = self.raft.server_metrics();
+        let before = *metrics.borrow_watched().membership_config.log_id();
+        while metrics.changed().await.is_ok() {
+            if *metrics.borrow_watched().membership_config.log_id() != before {
+                return;
+            }
+        }
+        // Consensus has stopped.
+        std::future::pending().await
+    }
+
     /// The log, for its sizes and latencies.
     pub fn log(&self) -> &LogStore {
         &self.log
@@ -312,6 +378,19 @@ impl Consensus {
             if metrics.changed().await.is_err() {
                 return "the consensus task ended".to_owned();
             }
+        }
+    }
+
+    /// Waits until it is known that this member was removed from the cluster, and says who said so.
+    pub async fn dismissed(&self) -> String {
+        let mut dismissal = self.dismissal.subscribe();
+        let by = match dismissal.wait_for(Option::is_some).await {
+            Ok(by) => by.clone(),
+            Err(_) => None,
+        };
+        match by {
+            Some(by) => by,
+            None => std::future::pending().await,
         }
     }
 

@@ -4,6 +4,7 @@
 //! and transfers share one; a snapshot opens its own. Append requests are pipelined: a few may be
 //! on their way before the first is answered, and answers come in order.
 
+pub(super) mod addresses;
 mod pipeline;
 mod snapshot;
 
@@ -43,8 +44,10 @@ use super::{
         self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
         TransferReply,
     },
+    standing::Dismissal,
     types::{MemberInfo, TypeConfig, Vote},
 };
+use addresses::Addresses;
 use pipeline::Pipeline;
 
 type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
@@ -61,15 +64,16 @@ pub(super) struct Me {
     pub(super) cluster_id: u128,
     pub(super) id: u64,
     pub(super) incarnation: u64,
-    /// Drawn anew by each process: tells a restarted one from the one before.
-    pub(super) boot: u64,
 }
 
 /// Another member, and what all calls to it share.
 struct Peer {
     me: Me,
     id: u64,
+    /// As the membership had it at first; the address may have changed since.
     info: MemberInfo,
+    addresses: Addresses,
+    dismissal: Dismissal,
     control: Mutex<Option<Connection<ControlReply, ControlRequest>>>,
     /// Whether it answered when it was last called.
     reachable: AtomicBool,
@@ -91,7 +95,8 @@ impl Peer {
             to: self.id,
             channel,
         });
-        let called = peer::call(&self.info.peer_address, greeting, CONNECT).await;
+        let address = self.address();
+        let called = peer::call(&address, greeting, CONNECT).await;
         self.log_reachable(called.as_ref().err());
         let (connection, answer) = called?;
         let refusal = match answer {
@@ -99,12 +104,16 @@ impl Peer {
                 return Ok(peer::open(connection));
             }
             Answer::Welcome { .. } => format!(
-                "{} answers at {} with another data directory than the one that joined; if that \
-                 directory is lost, replace the member",
-                self.info.name, self.info.peer_address
+                "{} answers at {address} with another data directory than the one that joined; if \
+                 that directory is lost, replace the member",
+                self.info.name
             ),
             Answer::Refused { message } => message,
-            Answer::NotReady | Answer::Founder(_) | Answer::Formed { .. } => {
+            Answer::Removed { by } => {
+                self.dismissal.send_replace(Some(by));
+                return Err(removed());
+            }
+            _ => {
                 return Err(io::Error::new(
                     io::ErrorKind::ConnectionRefused,
                     "it has not joined the cluster yet",
@@ -113,6 +122,12 @@ impl Peer {
         };
         self.log_refusal(&refusal);
         Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+    }
+
+    /// Where it is now.
+    fn address(&self) -> String {
+        let known = self.addresses.of(self.id);
+        known.unwrap_or_else(|| self.info.peer_address.clone())
     }
 
     /// Says when it changes, not at every call.
@@ -171,6 +186,13 @@ impl Peer {
     }
 }
 
+fn removed() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::PermissionDenied,
+        "this member was removed from the cluster",
+    )
+}
+
 fn unreachable(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Unreachable(Unreachable::new(error))
 }
@@ -185,16 +207,26 @@ pub(super) struct Factory {
     in_flight: usize,
     peers: HashMap<u64, Arc<Peer>>,
     sending: Arc<Semaphore>,
+    addresses: Addresses,
+    dismissal: Dismissal,
 }
 
 impl Factory {
-    /// `in_flight`: how many append requests may be unanswered on one connection.
-    pub(super) fn new(me: Me, in_flight: usize) -> Self {
+    /// `in_flight`: how many append requests may be unanswered on one connection. Who says that this
+    /// member was removed is noted in `dismissal`.
+    pub(super) fn new(
+        me: Me,
+        in_flight: usize,
+        addresses: Addresses,
+        dismissal: Dismissal,
+    ) -> Self {
         Self {
             me,
             in_flight: in_flight.max(1),
             peers: HashMap::new(),
             sending: Arc::new(Semaphore::new(1)),
+            addresses,
+            dismissal,
         }
     }
 }
@@ -211,6 +243,8 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
                     me: self.me,
                     id: target,
                     info: node.clone(),
+                    addresses: self.addresses.clone(),
+                    dismissal: self.dismissal.clone(),
                     control: Mutex::new(None),
                     reachable: AtomicBool::new(true),
                     refused: std::sync::Mutex::new(None),
@@ -398,6 +432,10 @@ impl Network {
     ) -> Result<VoteResponse<TypeConfig>, RPCError<TypeConfig>> {
         match self.peer.control(request, option.soft_ttl()).await {
             Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
+            Ok(ControlReply::Removed { by }) => {
+                self.peer.dismissal.send_replace(Some(by));
+                Err(unreachable(&removed()))
+            }
             Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),
             Err(error) => Err(unreachable(&error)),
         }

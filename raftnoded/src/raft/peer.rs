@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The version of the protocol between members.
-pub const PEER_PROTOCOL: u32 = 1;
+pub const PEER_PROTOCOL: u32 = 2;
 
 /// "RNP1".
 const MAGIC: u32 = 0x524e_5031;
@@ -86,6 +86,98 @@ pub(super) enum Purpose {
     },
     /// A founder of a cluster to be asks another one who it is.
     Founder(Founder),
+    /// Whoever it is asks who is there.
+    Inquiry,
+    /// A leader tells a node that waits that it is a member.
+    Admit(Admission),
+    /// A node asks to become a member.
+    Join(Candidate),
+    /// A member that has other addresses than the membership says tells the leader.
+    Announce(Announcement),
+    /// A leader tells a member that it was removed.
+    Dismiss {
+        cluster_id: u128,
+        id: u64,
+        incarnation: u64,
+    },
+}
+
+/// What a node becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Admission {
+    /// The cluster.
+    pub cluster_id: u128,
+    /// The node's id in it.
+    pub node_id: u64,
+    /// The node that is meant.
+    pub incarnation: u64,
+    /// The peer addresses of the other members.
+    pub peers: Vec<String>,
+}
+
+/// A node that asks to become a member.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Its incarnation.
+    pub incarnation: u64,
+    /// Where it can be reached by members.
+    pub peer_address: String,
+    /// Whether it comes back in place of the member that has its name.
+    pub rejoins: bool,
+}
+
+/// The addresses that a member has now.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Announcement {
+    pub(super) cluster_id: u128,
+    pub(super) id: u64,
+    pub(super) incarnation: u64,
+    pub(super) client_address: String,
+    pub(super) peer_address: String,
+}
+
+/// Who a process is: the answer to an inquiry.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Card {
+    /// Its name.
+    pub name: String,
+    /// Drawn when its data directory was made.
+    pub incarnation: u64,
+    /// Drawn when the process started: tells two processes with copies of one directory apart.
+    pub boot: u64,
+    /// The address of its client API.
+    pub client_address: String,
+    /// The address on which it talks to members.
+    pub peer_address: String,
+    /// Whether it wants to stay a learner.
+    pub learner: bool,
+    /// What it is to a cluster.
+    pub stand: Stand,
+}
+
+/// See [`Card::stand`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Stand {
+    /// Nothing yet.
+    #[default]
+    Starting,
+    /// It forms a new cluster with others.
+    Founding,
+    /// It waits to become a member.
+    Waiting,
+    /// It belongs to one.
+    Member {
+        /// Which.
+        cluster_id: u128,
+        /// Its id in it.
+        id: u64,
+        /// The members, as far as it has applied the log; empty if it has not begun to.
+        members: Vec<(u64, MemberInfo)>,
+        /// The highest id ever given away.
+        highest: u64,
+    },
 }
 
 /// Who a founder is. The lists of all founders must be equal.
@@ -117,6 +209,20 @@ pub(super) enum Answer {
     NotReady,
     /// No; why, and what to do.
     Refused { message: String },
+    /// The answer to an inquiry.
+    Present(Card),
+    /// What was asked or told is done.
+    Done,
+    /// The caller is a member now.
+    Joined { cluster_id: u128, node_id: u64 },
+    /// Ask there: that member leads.
+    Elsewhere { peer_address: String },
+    /// A member has the caller's name, and another data directory.
+    Known { cluster_id: u128, id: u64 },
+    /// Not now; ask again.
+    Later { message: String },
+    /// The caller was removed from the cluster.
+    Removed { by: String },
 }
 
 /// A request on a control connection.
@@ -134,6 +240,10 @@ pub(super) enum ControlReply {
     Transfer(TransferReply),
     /// The receiver is stopping.
     Failed,
+    /// The caller was removed from the cluster.
+    Removed {
+        by: String,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -211,6 +321,16 @@ pub(super) async fn call(
                 format!("no answer within {timeout:?}"),
             ))
         })
+}
+
+/// Asks one question and hangs up.
+///
+/// # Errors
+/// If there is no answer in time.
+pub(super) async fn ask(address: &str, purpose: Purpose, timeout: Duration) -> io::Result<Answer> {
+    call(address, Greeting::new(purpose), timeout)
+        .await
+        .map(|(_, answer)| answer)
 }
 
 /// Goes on with a channel's messages after the handshake.

@@ -8,7 +8,7 @@ use openraft::storage::RaftLogStorage;
 use super::{
     MemberView,
     log::LogStore,
-    machine::{self, Step},
+    machine::{self, AppliedState, Step},
     types::{LogId, StoredMembership},
 };
 use crate::{engine::Engine, store::Position};
@@ -43,7 +43,11 @@ impl Salvaged {
 /// # Errors
 /// If an entry is missing, cannot be read, or was written by a newer program.
 pub async fn salvage(log: &mut LogStore, engine: &dyn Engine) -> io::Result<Salvaged> {
-    let (applied, mut membership) = machine::applied_state(engine)?;
+    let AppliedState {
+        last: applied,
+        mut membership,
+        ..
+    } = machine::applied_state(engine)?;
     let committed = log.read_committed().await?;
     let held = log.get_log_state().await?;
     let next = |id: Option<LogId>| id.map_or(0, |id| id.index() + 1);

@@ -16,7 +16,10 @@ use openraft::{
     raft::{TransferLeaderError, VoteRequest},
     storage::Snapshot,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -24,12 +27,14 @@ use super::{
     codec::{self, Append, Appended},
     contact::Contact,
     failover::Rivals,
-    machine::{SnapshotData, files::SnapshotFiles},
+    machine::{Progress, SnapshotData, files::SnapshotFiles},
+    membership::Governor,
     network::Me,
     peer::{
-        self, Answer, Channel, ControlReply, ControlRequest, Founder, Greeted, Purpose,
-        SnapshotFrame, SnapshotReply, TransferReply,
+        self, Admission, Answer, Card, Channel, ControlReply, ControlRequest, Founder, Greeted,
+        Purpose, SnapshotFrame, SnapshotReply, Stand, TransferReply,
     },
+    standing::Dismissal,
     types::{SnapshotMeta, TypeConfig, Vote},
 };
 use crate::{listener::Connections, store};
@@ -47,6 +52,8 @@ pub(super) enum Phase {
     Starting,
     /// Waiting for the other founders.
     Founding(Founder),
+    /// Waiting to be admitted to a cluster.
+    Waiting(watch::Sender<Option<Admission>>),
     /// Part of a cluster.
     Member(Arc<Membered>),
 }
@@ -58,19 +65,25 @@ pub(super) struct Membered {
     pub(super) files: SnapshotFiles,
     pub(super) contact: Arc<Contact>,
     pub(super) rivals: Arc<Rivals>,
+    pub(super) progress: Arc<Progress>,
+    pub(super) governor: Arc<Governor>,
+    pub(super) dismissal: Dismissal,
 }
 
 /// Answers other members.
 #[derive(Clone)]
 pub struct PeerServer {
+    card: Arc<Card>,
     phase: Arc<RwLock<Phase>>,
     connections: Connections,
 }
 
 impl PeerServer {
-    /// Starts to accept connections.
-    pub fn start(listener: TcpListener) -> Self {
+    /// Starts to accept connections. The card says who this process is, and what it was to a
+    /// cluster when it started.
+    pub fn start(listener: TcpListener, card: Card) -> Self {
         let server = Self {
+            card: Arc::new(card),
             phase: Arc::new(RwLock::new(Phase::Starting)),
             connections: Connections::default(),
         };
@@ -134,28 +147,119 @@ impl PeerServer {
                 let Phase::Member(member) = self.phase() else {
                     return connection.send(Answer::NotReady).await;
                 };
+                if cluster_id == member.me.cluster_id && member.progress.roster.removed(from) {
+                    tracing::debug!(from, "a removed member called");
+                    let by = self.card.name.clone();
+                    return connection.send(Answer::Removed { by }).await;
+                }
                 if let Some(message) = member.refusal(cluster_id, from, incarnation, to) {
                     tracing::warn!(from, message, "refused a member");
                     return connection.send(Answer::Refused { message }).await;
                 }
                 let welcome = Answer::Welcome {
                     incarnation: member.me.incarnation,
-                    boot: member.me.boot,
+                    boot: self.card.boot,
                 };
                 connection.send(welcome).await?;
                 match channel {
                     Channel::Append => member.serve_append(peer::open(connection)).await,
-                    Channel::Control => member.serve_control(from, peer::open(connection)).await,
+                    Channel::Control => {
+                        let name = &self.card.name;
+                        member
+                            .serve_control(from, name, peer::open(connection))
+                            .await
+                    }
                     Channel::Watch => serve_watch(peer::open(connection)).await,
                     Channel::Snapshot => member.serve_snapshot(peer::open(connection)).await,
                 }
             }
+            Purpose::Inquiry => connection.send(Answer::Present(self.card())).await,
+            Purpose::Admit(admission) => {
+                let answer = self.answer_admission(admission);
+                connection.send(answer).await
+            }
+            Purpose::Join(candidate) => {
+                let answer = match self.phase() {
+                    Phase::Member(member) => member.governor.answer_candidate(&candidate).await,
+                    _ => Answer::NotReady,
+                };
+                connection.send(answer).await
+            }
+            Purpose::Announce(announcement) => {
+                let answer = match self.phase() {
+                    Phase::Member(member) => {
+                        member.governor.answer_announcement(&announcement).await
+                    }
+                    _ => Answer::NotReady,
+                };
+                connection.send(answer).await
+            }
+            Purpose::Dismiss {
+                cluster_id,
+                id,
+                incarnation,
+            } => {
+                if let Phase::Member(member) = self.phase() {
+                    let Me {
+                        cluster_id: own_cluster,
+                        id: own_id,
+                        incarnation: own_incarnation,
+                    } = member.me;
+                    if (own_cluster, own_id, own_incarnation) == (cluster_id, id, incarnation) {
+                        member.dismissal.send_replace(Some("the leader".to_owned()));
+                    }
+                }
+                connection.send(Answer::Done).await
+            }
+        }
+    }
+
+    /// Who this process is now.
+    fn card(&self) -> Card {
+        let stand = match self.phase() {
+            Phase::Starting => self.card.stand.clone(),
+            Phase::Founding(_) => Stand::Founding,
+            Phase::Waiting(_) => Stand::Waiting,
+            Phase::Member(member) => Stand::Member {
+                cluster_id: member.me.cluster_id,
+                id: member.me.id,
+                members: member.progress.roster.members(),
+                highest: member.progress.roster.highest(),
+            },
+        };
+        Card {
+            stand,
+            ..Card::clone(&self.card)
+        }
+    }
+
+    fn answer_admission(&self, admission: Admission) -> Answer {
+        match self.phase() {
+            Phase::Waiting(admitted) if admission.incarnation == self.card.incarnation => {
+                tracing::info!(
+                    cluster = format!("{:032x}", admission.cluster_id),
+                    node = admission.node_id,
+                    "admitted to the cluster"
+                );
+                admitted.send_replace(Some(admission));
+                Answer::Done
+            }
+            Phase::Member(member)
+                if (member.me.cluster_id, member.me.id)
+                    == (admission.cluster_id, admission.node_id) =>
+            {
+                Answer::Done
+            }
+            Phase::Starting => Answer::NotReady,
+            _ => Answer::Refused {
+                message: format!("{} does not wait for this admission", self.card.name),
+            },
         }
     }
 
     fn answer_founder(&self, caller: &Founder) -> Answer {
         match self.phase() {
-            Phase::Starting => Answer::NotReady,
+            Phase::Starting | Phase::Waiting(_) => Answer::NotReady,
             Phase::Founding(me) if me.list == caller.list => Answer::Founder(me),
             Phase::Founding(me) => Answer::Refused {
                 message: format!(
@@ -264,10 +368,18 @@ impl Membered {
     async fn serve_control(
         &self,
         from: u64,
+        name: &str,
         mut lane: Connection<ControlRequest, ControlReply>,
     ) -> io::Result<()> {
         while let Some(request) = lane.next().await {
             let reply = match request? {
+                ControlRequest::Vote(_) | ControlRequest::PreVote(_)
+                    if self.progress.roster.removed(from) =>
+                {
+                    ControlReply::Removed {
+                        by: name.to_owned(),
+                    }
+                }
                 ControlRequest::Vote(request) => {
                     let request: VoteRequest<TypeConfig> = request.into();
                     self.rivals.asked(from, request.last_log_id);

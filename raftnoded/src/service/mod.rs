@@ -120,6 +120,8 @@ pub struct Service {
     backups: Backups,
     quotas: QuotaNotices,
     draining: AtomicBool,
+    /// Whether it waits for a cluster that exists, and not for the founders of a new one.
+    joining: AtomicBool,
     /// Cancelled when the member begins to drain: ends what only waits.
     stopping: CancellationToken,
     active: AtomicUsize,
@@ -150,6 +152,7 @@ impl Service {
             quotas: QuotaNotices::default(),
             stopping: CancellationToken::new(),
             draining: AtomicBool::new(false),
+            joining: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             idle: Notify::new(),
         }
@@ -161,12 +164,20 @@ impl Service {
         let _ = self.part.set(Arc::new(part));
     }
 
+    /// The member waits to become part of a cluster that exists.
+    pub fn joins(&self) {
+        self.joining.store(true, Ordering::Release);
+    }
+
     fn part(&self) -> Result<&Arc<Part>, Error> {
-        self.part.get().ok_or_else(|| Error::NoLeader {
-            reason: format!(
-                "{} waits for the other members of --peers to form the cluster",
-                self.about.name
-            ),
+        self.part.get().ok_or_else(|| {
+            let name = &self.about.name;
+            let reason = if self.joining.load(Ordering::Acquire) {
+                format!("{name} has no cluster yet: it waits to become a member of one")
+            } else {
+                format!("{name} waits for the other members of --peers to form the cluster")
+            };
+            Error::NoLeader { reason }
         })
     }
 
@@ -237,6 +248,7 @@ impl Service {
             return Role::Stopping;
         }
         match self.part.get().map(|part| part.consensus.view().role) {
+            None if self.joining.load(Ordering::Acquire) => Role::Joining,
             None => Role::Forming,
             Some(Raft::Leader) => Role::Leader,
             Some(Raft::Follower) => Role::Follower,

@@ -17,7 +17,7 @@ mod writer;
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use common::snapshot::SnapshotEncoder;
+use common::snapshot::{Ending, SnapshotEncoder};
 pub use common::snapshot::{FormatError, Header, Part, SNAPSHOT_VERSION, Summary};
 
 pub use reader::SnapshotReader;
@@ -185,7 +185,7 @@ pub fn copy_as(
         }
     }
     let (_, summary) = reader.finish().map_err(format)?;
-    let (block, trailer, _) = encoder.finish().map_err(format)?;
+    let Ending { block, trailer, .. } = encoder.finish().map_err(format)?;
     output.write_all(&block.unwrap_or_default())?;
     output.write_all(&trailer)?;
     Ok(summary)

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use common::snapshot::{Header, SnapshotEncoder};
+use common::snapshot::{Ending, Header, SnapshotEncoder};
 
 use super::super::{keys, scan};
 use super::{SnapshotError, header_of};
@@ -78,7 +78,7 @@ impl SnapshotWriter {
                 return Ok(block);
             }
         }
-        let (block, trailer, _) = encoder.finish()?;
+        let Ending { block, trailer, .. } = encoder.finish()?;
         match block {
             Some(block) => {
                 self.next = Next::Trailer(trailer);

@@ -1,0 +1,129 @@
+//! Whether this member is still one, and whether the others know where it is.
+//!
+//! A member that is removed while it is away or cut off cannot be told. It would campaign for ever;
+//! a learner would wait for ever. So who hears no leader for some seconds asks the others whether it
+//! is still in. And one that was restarted with other addresses tells the leader.
+
+use std::{sync::Arc, time::Duration};
+
+use openraft::async_runtime::WatchReceiver;
+use tokio::sync::watch;
+
+use super::{
+    contact::Contact,
+    membership::Governor,
+    peer::{self, Announcement, Answer, Purpose, Stand},
+    visit::{Found, visit},
+};
+
+/// How often a member looks at its own standing.
+const EVERY: Duration = Duration::from_millis(500);
+
+/// Who hears no leader for this long asks.
+const SILENCE: Duration = Duration::from_secs(3);
+
+/// How long another member may take to answer.
+const ANSWER: Duration = Duration::from_secs(1);
+
+/// How long the leader may take to change the membership.
+const CHANGE: Duration = Duration::from_secs(10);
+
+/// Who said that this member was removed, once somebody did.
+pub(super) type Dismissal = watch::Sender<Option<String>>;
+
+/// Runs until consensus stops or this member is found to be removed.
+pub(super) async fn run(
+    governor: Arc<Governor>,
+    contact: Arc<Contact>,
+    dismissal: Dismissal,
+    own: Announcement,
+) {
+    let started = tokio::time::Instant::now();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if governor
+            .raft
+            .metrics()
+            .borrow_watched()
+            .running_state
+            .is_err()
+            || dismissal.borrow().is_some()
+        {
+            return;
+        }
+        if governor.leads() {
+            announce(&governor, &own).await;
+            continue;
+        }
+        let silent = contact.age().unwrap_or_else(|| started.elapsed());
+        if silent > SILENCE {
+            ask_around(&governor, &dismissal, &own).await;
+        } else {
+            announce(&governor, &own).await;
+        }
+    }
+}
+
+/// Asks the others whether this member is still one of them.
+async fn ask_around(governor: &Governor, dismissal: &Dismissal, own: &Announcement) {
+    for (id, info) in governor.members() {
+        if id == own.id {
+            continue;
+        }
+        let Found::Somebody(card) = visit(&info.peer_address, ANSWER).await else {
+            continue;
+        };
+        if let Stand::Member {
+            cluster_id,
+            members,
+            highest,
+            ..
+        } = &card.stand
+            && *cluster_id == own.cluster_id
+            && own.id <= *highest
+            && !members.is_empty()
+            && members.iter().all(|(id, _)| *id != own.id)
+        {
+            dismissal.send_replace(Some(card.name));
+            return;
+        }
+    }
+}
+
+/// Tells the leader the addresses of this member, if the membership has others.
+async fn announce(governor: &Governor, own: &Announcement) {
+    let members = governor.members();
+    let Some(known) = members.get(&own.id) else {
+        return;
+    };
+    if known.incarnation != own.incarnation
+        || (&known.client_address, &known.peer_address) == (&own.client_address, &own.peer_address)
+    {
+        return;
+    }
+    let answer = if governor.leads() {
+        Ok(governor.answer_announcement(own).await)
+    } else if let Some(leader) = governor.leader_elsewhere() {
+        peer::ask(&leader, Purpose::Announce(own.clone()), CHANGE).await
+    } else {
+        return;
+    };
+    match answer {
+        Ok(Answer::Done) => tracing::info!(
+            client = own.client_address,
+            peer = own.peer_address,
+            "the cluster knows the new addresses of this member"
+        ),
+        Ok(Answer::Later { message } | Answer::Refused { message }) => {
+            tracing::warn!(
+                client = own.client_address,
+                peer = own.peer_address,
+                message,
+                "the cluster does not take the new addresses of this member"
+            );
+            tokio::time::sleep(EVERY * 10).await;
+        }
+        Ok(_) => {}
+        Err(error) => tracing::debug!(%error, "the leader does not answer"),
+    }
+}
