@@ -47,7 +47,7 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-pub use encoder::SnapshotEncoder;
+pub use encoder::{Ending, SnapshotEncoder};
 pub use reader::SnapshotReader;
 
 /// The version of the stream format that this program writes, and the newest it reads.

@@ -185,8 +185,8 @@ pub fn copy_as(
         }
     }
     let (_, summary) = reader.finish().map_err(format)?;
-    let (block, trailer, _) = encoder.finish().map_err(format)?;
-    output.write_all(&block.unwrap_or_default())?;
-    output.write_all(&trailer)?;
+    let ending = encoder.finish().map_err(format)?;
+    output.write_all(&ending.block.unwrap_or_default())?;
+    output.write_all(&ending.trailer)?;
     Ok(summary)
 }

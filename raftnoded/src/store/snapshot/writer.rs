@@ -78,13 +78,13 @@ impl SnapshotWriter {
                 return Ok(block);
             }
         }
-        let (block, trailer, _) = encoder.finish()?;
-        match block {
+        let ending = encoder.finish()?;
+        match ending.block {
             Some(block) => {
-                self.next = Next::Trailer(trailer);
+                self.next = Next::Trailer(ending.trailer);
                 Ok(block)
             }
-            None => Ok(trailer),
+            None => Ok(ending.trailer),
         }
     }
 }
