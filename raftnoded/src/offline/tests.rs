@@ -103,3 +103,36 @@ fn revisions_do_not_come_to_their_end() {
     let header = first_state(1, None, 10).unwrap();
     assert_eq!(header.applied, Some(Position { term: 1, index: 10 }));
 }
+
+/// As root it shows; any other user owns what he makes.
+#[test]
+fn a_directory_stays_with_its_owner() {
+    use std::os::unix::fs::{MetadataExt, chown};
+    let directory = tempfile::tempdir().unwrap();
+    let data_dir = directory.path().join("data");
+    fs::create_dir(&data_dir).unwrap();
+    if chown(&data_dir, Some(12_345), Some(54_321)).is_err() {
+        eprintln!("skipped: only root may give files away");
+        return;
+    }
+    let file = directory.path().join("a.snap");
+    backup(&file, Some(Position { term: 1, index: 1 }));
+    let request = Request {
+        file,
+        data_dir: data_dir.clone(),
+        name: "n1".to_owned(),
+        store: Store::Memory,
+        bump: 1,
+    };
+    restore(&request).unwrap();
+    for path in [
+        "",
+        "identity.toml",
+        "snapshot",
+        "snapshot/current.snap",
+        "LOCK",
+    ] {
+        let found = fs::metadata(data_dir.join(path)).unwrap();
+        assert_eq!((found.uid(), found.gid()), (12_345, 54_321), "{path}");
+    }
+}
