@@ -16,12 +16,14 @@ use bytes::Bytes;
 use common::{
     Client, Error,
     types::{
-        Consistency, Cursor, GetRequest, GrantLeaseRequest, Lifetime, PutRequest, Revision,
-        WatchRequest, WatchTarget,
+        Consistency, Cursor, GetRequest, GrantLeaseRequest, Lifetime, OpenSessionRequest,
+        PutRequest, Revision, Tag, WatchRequest, WatchTarget,
     },
 };
 
-use crate::cluster::{Cluster, Raftctl, Run, Slots, contents, daemon, finish, wait_for, within};
+use crate::cluster::{
+    Cluster, PATIENCE, Raftctl, Run, Slots, contents, daemon, finish, wait_for, within,
+};
 
 /// What the revisions of a restored cluster are beyond those saved, unless it is said otherwise.
 const BUMP: u64 = 1_000_000_000;
@@ -71,7 +73,7 @@ async fn write(client: Client, writer: u32, stop: Arc<AtomicBool>, acknowledged:
 /// Starts a cluster of one on a restored directory.
 async fn start_restored(file: &Path, settings: &[&str]) -> Cluster {
     let mut cluster = Cluster::prepare(1, settings);
-    let restored = restore(file, cluster.members()[0].data(), &[]);
+    let restored = restore(file, cluster.members()[0].data(), settings);
     assert_eq!(restored.code, 0, "{restored:?}");
     cluster.start_all();
     cluster.leader().await;
@@ -160,8 +162,7 @@ async fn a_backup_of_any_member_under_load_holds_all_that_was_acknowledged_befor
     }
 }
 
-#[tokio::test]
-async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
+async fn restored_goes_on(store: &str) {
     let _alone = Slots::alone();
     let cluster = Cluster::start(&[]).await;
     let client = cluster.client().await;
@@ -176,6 +177,23 @@ async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
     client.put(put).await.expect("a put");
     let last = client.put(PutRequest::new("default", "a", "1")).await;
     let last = last.expect("a put").revision;
+    let old = cluster.direct(0).await;
+    let opening = OpenSessionRequest {
+        ttl: Duration::from_secs(600),
+    };
+    let opened = old.data.open_session(within(PATIENCE), opening);
+    let session = opened.await.expect("an answer").expect("a session").session;
+    let tagged = |seq, key: &'static str| {
+        let tag = Tag {
+            session,
+            seq,
+            first_unacked: 1,
+        };
+        (Some(tag), PutRequest::new("default", key, "once"))
+    };
+    let (tag, request) = tagged(1, "d");
+    let first = old.data.put(within(PATIENCE), tag, request).await;
+    let first = first.expect("an answer").expect("a put");
     let file = cluster.directory().join("a.snap");
     let run = save(cluster.raftctl(0), &file, &[]).await;
     assert_eq!(run.code, 0, "{run:?}");
@@ -183,7 +201,7 @@ async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
     let later = client.put(PutRequest::new("default", "b", "2")).await;
     let later = later.expect("a put").revision;
 
-    let mut restored = start_restored(&file, &[]).await;
+    let mut restored = start_restored(&file, &["--store", store]).await;
     let status = restored.status(0).await.expect("a status");
     let old = cluster.status(0).await.expect("a status");
     assert_ne!(status.cluster_id, old.cluster_id);
@@ -215,6 +233,13 @@ async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
     assert_eq!(found.expect("a get").entry.expect("the key").revision, last);
     let found = direct.get("default", "b", Consistency::Linearizable).await;
     assert_eq!(found.expect("a get").entry, None);
+    // A write of before, sent again, is answered and not repeated; another one is carried out.
+    let (tag, request) = tagged(1, "d");
+    let again = direct.data.put(within(PATIENCE), tag, request).await;
+    assert_eq!(again.expect("an answer").expect("a put"), first);
+    let (tag, request) = tagged(2, "e");
+    let next = direct.data.put(within(PATIENCE), tag, request).await;
+    assert!(next.expect("an answer").expect("a put").revision > last + BUMP);
     // The lease lives its rest.
     let kept = restored.client().await;
     let get = GetRequest::new("default", "leased", Consistency::Linearizable);
@@ -237,6 +262,16 @@ async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
         found.expect("a get").entry.expect("the key").revision,
         written.revision
     );
+}
+
+#[tokio::test]
+async fn a_restored_cluster_goes_on_beyond_the_old_revisions() {
+    restored_goes_on("memory").await;
+}
+
+#[tokio::test]
+async fn a_restored_cluster_goes_on_beyond_the_old_revisions_on_rocksdb() {
+    restored_goes_on("rocksdb").await;
 }
 
 /// Names in a directory.

@@ -38,7 +38,16 @@ fn files(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
 
 #[tokio::test]
 async fn the_survivor_goes_on_alone_and_the_others_are_refused() {
-    let mut cluster = Cluster::start(&[]).await;
+    survivor_goes_on("memory").await;
+}
+
+#[tokio::test]
+async fn the_survivor_goes_on_alone_and_the_others_are_refused_on_rocksdb() {
+    survivor_goes_on("rocksdb").await;
+}
+
+async fn survivor_goes_on(store: &str) {
+    let mut cluster = Cluster::start(&["--store", store]).await;
     let client = cluster.client().await;
     for number in 0..200 {
         let put = PutRequest::new("default", format!("k{number:03}"), number.to_string());

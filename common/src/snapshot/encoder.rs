@@ -17,6 +17,16 @@ pub struct SnapshotEncoder {
     checksum: u32,
 }
 
+/// The end of a stream.
+pub struct Ending {
+    /// The last block, if one was open.
+    pub block: Option<Vec<u8>>,
+    /// The trailer, which comes after it.
+    pub trailer: Vec<u8>,
+    /// What the stream holds.
+    pub summary: Summary,
+}
+
 impl SnapshotEncoder {
     /// Begins a stream; also returns its first chunk, the header.
     ///
@@ -100,12 +110,12 @@ impl SnapshotEncoder {
         Ok(Some(chunk))
     }
 
-    /// Ends the stream: its last block, if one is open, then its trailer; and what it held.
+    /// Ends the stream.
     ///
     /// # Errors
     /// [`FormatError::RecordTooLarge`]: the stream must be given up.
     pub fn finish(mut self) -> Result<Ending, FormatError> {
-        let last = self.close_block()?;
+        let block = self.close_block()?;
         let mut trailer = Vec::with_capacity(TRAILER_LEN);
         trailer.push(TRAILER);
         trailer.extend(self.records.to_le_bytes());
@@ -119,21 +129,11 @@ impl SnapshotEncoder {
             checksum: self.checksum,
         };
         Ok(Ending {
-            block: last,
+            block,
             trailer,
             summary,
         })
     }
-}
-
-/// The end of a stream.
-pub struct Ending {
-    /// The last block, if one was open.
-    pub block: Option<Vec<u8>>,
-    /// The trailer, after it.
-    pub trailer: Vec<u8>,
-    /// What the stream holds.
-    pub summary: Summary,
 }
 
 /// Appends the CRC32C of all that is there.

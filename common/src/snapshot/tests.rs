@@ -26,14 +26,10 @@ fn written<'a>(
     for (key, value) in records {
         chunks.extend(encoder.push(key, value).unwrap());
     }
-    let Ending {
-        block: last,
-        trailer,
-        summary,
-    } = encoder.finish().unwrap();
-    chunks.extend(last);
-    chunks.push(trailer);
-    (chunks, summary)
+    let ending = encoder.finish().unwrap();
+    chunks.extend(ending.block);
+    chunks.push(ending.trailer);
+    (chunks, ending.summary)
 }
 
 fn small() -> Vec<u8> {

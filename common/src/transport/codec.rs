@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tarpc::{ClientMessage, Request, Response, ServerError};
 use tokio_util::codec::{Decoder, Encoder};
 
-use super::{Hello, HelloReply, MAX_TIMEOUT};
+use super::{Hello, HelloReply, MAX_TIMEOUT, PROTOCOL_VERSION};
 
 /// A message that was not sent, because the other side would not accept its frame and would close
 /// the connection over it. Found inside the [`io::Error`] of the encoder.
@@ -105,7 +105,22 @@ macro_rules! wire_as_postcard {
         }
     )+};
 }
-wire_as_postcard!(Hello, HelloReply);
+wire_as_postcard!(HelloReply);
+
+/// The fields that there are stay as they are, and later versions append theirs: whatever the version,
+/// the greeting is understood well enough to be refused with words.
+impl Wire for Hello {
+    fn write(&self, buffer: &mut BytesMut) -> io::Result<()> {
+        write_postcard(self, buffer)
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        match postcard::take_from_bytes::<Self>(bytes) {
+            Ok((hello, _)) if hello.protocol > PROTOCOL_VERSION => Ok(hello),
+            _ => read_postcard(bytes),
+        }
+    }
+}
 
 /// [`ClientMessage`] as it travels: with a time-out instead of an instant, without trace context.
 #[derive(Serialize, Deserialize)]

@@ -116,3 +116,18 @@ proptest! {
         let _ = HelloReply::read(&bytes);
     }
 }
+
+#[test]
+fn a_greeting_that_a_later_version_made_longer_is_still_understood() {
+    let hello = Hello {
+        protocol: PROTOCOL_VERSION + 1,
+        ..Hello::new(Service::Control, true)
+    };
+    let mut bytes = BytesMut::new();
+    write_postcard(&(&hello, "and more"), &mut bytes).unwrap();
+    assert_eq!(Hello::read(&bytes).unwrap(), hello);
+    // Of this version every byte has its meaning.
+    let mut bytes = BytesMut::new();
+    write_postcard(&(Hello::new(Service::Control, true), 1_u8), &mut bytes).unwrap();
+    assert!(Hello::read(&bytes).is_err());
+}

@@ -59,6 +59,7 @@ fn only_built_commands_exist() {
             "health",
             "members",
             "leader",
+            "snapshot",
             "bench",
             "completion",
             "version"

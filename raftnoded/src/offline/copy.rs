@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{OfflineError, draft::hidden};
+use super::{
+    OfflineError,
+    draft::{COPY, hidden},
+};
 use crate::identity::DataDirectory;
 
 /// A copy without the identity; removed when it is dropped.
@@ -18,7 +21,7 @@ pub(super) struct Copy {
 impl Copy {
     /// Copies log and state. Where the file system shares blocks between files it costs no space.
     pub(super) fn of(original: &Path) -> Result<Self, OfflineError> {
-        let path = hidden(original, "copy");
+        let path = hidden(original, COPY);
         let copy = Self {
             _directory: DataDirectory::open(&path)?,
             path,

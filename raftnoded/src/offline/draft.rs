@@ -2,9 +2,10 @@
 //! synced before it gets its name.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::{self, File},
     io::{self, BufWriter, Read, Write},
+    os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
 };
 
@@ -20,6 +21,10 @@ use crate::{
 };
 
 const WRITE_BUFFER: usize = 1 << 20;
+
+/// What the names of directories in the making end in, before a random number.
+const DRAFT: &str = ".draft-";
+pub(super) const COPY: &str = ".copy-";
 
 /// The id of the only member of a new cluster.
 const FIRST: u64 = 1;
@@ -37,6 +42,9 @@ pub(super) struct Plan<'a> {
 /// A directory without its name; removed unless it is put in place.
 pub(super) struct Draft {
     path: PathBuf,
+    target: PathBuf,
+    /// Whether it lies inside the target, which is a mount point: nothing can be renamed over that.
+    inside: bool,
     directory: DataDirectory,
     placed: bool,
 }
@@ -44,11 +52,21 @@ pub(super) struct Draft {
 impl Draft {
     /// Makes an empty one for `target`, and removes what earlier runs that were interrupted left.
     pub(super) fn new(target: &Path) -> Result<Self, OfflineError> {
-        remove_leftovers(target);
-        let path = hidden(target, "draft");
+        let inside = is_mount_point(target);
+        if inside {
+            remove_leftovers(target, OsStr::new(""));
+        }
+        remove_leftovers(parent(target), &beside(target));
+        let path = if inside {
+            target.join(format!("{DRAFT}{:016x}", rand::random::<u64>()))
+        } else {
+            hidden(target, DRAFT)
+        };
         let directory = DataDirectory::open(&path)?;
         Ok(Self {
             path,
+            target: target.to_owned(),
+            inside,
             directory,
             placed: false,
         })
@@ -101,34 +119,63 @@ impl Draft {
             removed: false,
         });
         self.directory.write(&identity)?;
+        if let Ok(owned) = fs::metadata(&self.target) {
+            give(to, owned.uid(), owned.gid())
+                .map_err(OfflineError::io("change the owner of", to))?;
+        }
         sync_all(to).map_err(OfflineError::io("sync", to))?;
         Ok(summary)
     }
 
     /// Gives it its name; an empty directory there is replaced.
-    pub(super) fn place(mut self, target: &Path) -> Result<(), OfflineError> {
+    pub(super) fn place(mut self) -> Result<(), OfflineError> {
+        let target = self.target.as_path();
+        let failed = |error| OfflineError::io("put in place", target)(error);
+        if self.inside {
+            self.unpack().map_err(failed)?;
+            return Ok(());
+        }
         match fs::rename(&self.path, target) {
-            Ok(()) => self.placed = true,
+            Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
                 return Err(OfflineError::NotEmpty {
                     path: target.to_owned(),
                 });
             }
-            Err(error) => return Err(OfflineError::io("put in place", target)(error)),
+            Err(error) => return Err(failed(error)),
         }
-        sync_parent(target).map_err(OfflineError::io("sync the directory of", target))
+        self.placed = true;
+        sync_parent(&self.target).map_err(OfflineError::io("sync the directory of", &self.target))
+    }
+
+    /// Moves what is in it into the mount point around it. The identity comes last: before it the
+    /// directory is none that a member would start on.
+    fn unpack(&self) -> io::Result<()> {
+        let identity = OsStr::new("identity.toml");
+        let mut parts = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            parts.push(entry?.file_name());
+        }
+        parts.retain(|name| name != "LOCK" && name != identity);
+        for name in &parts {
+            fs::rename(self.path.join(name), self.target.join(name))?;
+        }
+        File::open(&self.target)?.sync_all()?;
+        fs::rename(self.path.join(identity), self.target.join(identity))?;
+        File::open(&self.target)?.sync_all()
     }
 
     /// Gives it the name of a directory that is there, which gets the name `kept`, in one step where
     /// the file system can.
-    pub(super) fn exchange(mut self, target: &Path, kept: &Path) -> Result<(), OfflineError> {
+    pub(super) fn exchange(mut self, kept: &Path) -> Result<(), OfflineError> {
+        let target = &self.target.clone();
         let failed = |error| OfflineError::io("put in place", target)(error);
         fs::rename(&self.path, kept).map_err(failed)?;
         self.path = kept.to_owned();
         match renameat_with(CWD, &self.path, CWD, target, RenameFlags::EXCHANGE) {
             Ok(()) => {}
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                let aside = hidden(target, "draft");
+                let aside = hidden(target, DRAFT);
                 fs::rename(&self.path, &aside).map_err(failed)?;
                 self.path = aside;
                 fs::rename(target, kept).map_err(failed)?;
@@ -150,35 +197,64 @@ impl Drop for Draft {
     }
 }
 
-fn file_name(target: &Path) -> OsString {
-    target.file_name().unwrap_or(target.as_os_str()).to_owned()
+/// What the names of everything hidden beside a directory begin with.
+fn beside(target: &Path) -> OsString {
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or(target.as_os_str()));
+    name
 }
 
 /// A name beside a directory that nothing else has.
 pub(super) fn hidden(target: &Path, kind: &str) -> PathBuf {
-    let mut name = OsString::from(".");
-    name.push(file_name(target));
-    name.push(format!(".{kind}-{:016x}", rand::random::<u64>()));
+    let mut name = beside(target);
+    name.push(format!("{kind}{:016x}", rand::random::<u64>()));
     target.with_file_name(name)
 }
 
-/// Removes what interrupted runs left beside a directory, and nobody works on.
-fn remove_leftovers(target: &Path) {
-    let mut prefix = OsString::from(".");
-    prefix.push(file_name(target));
-    let ours = |name: &std::ffi::OsStr| {
+/// Whether a name in a directory that is to be made is that of a draft inside it.
+pub(super) fn is_draft(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(DRAFT.as_bytes())
+}
+
+/// Removes what interrupted runs left in a directory under names with a prefix, and nobody works on.
+fn remove_leftovers(directory: &Path, prefix: &OsStr) {
+    let ours = |name: &OsStr| {
         let name = name.as_encoded_bytes();
         let rest = name.strip_prefix(prefix.as_encoded_bytes());
-        rest.is_some_and(|rest| rest.starts_with(b".draft-") || rest.starts_with(b".copy-"))
+        rest.is_some_and(|rest| {
+            rest.starts_with(DRAFT.as_bytes()) || rest.starts_with(COPY.as_bytes())
+        })
     };
-    let beside = fs::read_dir(parent(target)).into_iter().flatten().flatten();
-    for left in beside.filter(|entry| ours(&entry.file_name())) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for left in entries.filter(|entry| ours(&entry.file_name())) {
         if left.path().join("LOCK").exists() && DataDirectory::open(&left.path()).is_ok() {
-            tracing::info!(path = %left.path().display(), "removing what an interrupted run left");
             // It costs space and nothing else.
             let _ = fs::remove_dir_all(left.path());
         }
     }
+}
+
+/// Whether another file system begins at a directory.
+pub(super) fn is_mount_point(directory: &Path) -> bool {
+    match (fs::metadata(directory), fs::metadata(parent(directory))) {
+        (Ok(own), Ok(around)) => own.is_dir() && own.dev() != around.dev(),
+        _ => false,
+    }
+}
+
+/// Gives a directory and all in it to another user: who runs the tool need not be who runs the
+/// member.
+fn give(path: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let found = fs::symlink_metadata(path)?;
+    if found.is_dir() {
+        for entry in fs::read_dir(path)? {
+            give(&entry?.path(), uid, gid)?;
+        }
+    }
+    if (found.uid(), found.gid()) == (uid, gid) {
+        return Ok(());
+    }
+    chown(path, Some(uid), Some(gid))
 }
 
 fn parent(path: &Path) -> &Path {

@@ -56,6 +56,16 @@ pub enum OfflineError {
         /// The directory.
         path: PathBuf,
     },
+    /// The old directory cannot be kept beside the new one.
+    #[error(
+        "{} is a mount point, and the old directory is to be kept beside the new one; copy it to a \
+         directory elsewhere (cp -a), and recover that",
+        path.display()
+    )]
+    MountPoint {
+        /// The directory.
+        path: PathBuf,
+    },
     /// The directory belongs to no cluster yet.
     #[error("{} belongs to no cluster yet: there is nothing to recover", path.display())]
     NoCluster {

@@ -26,8 +26,10 @@
 //! # Invariants
 //!
 //! - A source that is damaged, cut off, foreign or newer is refused before anything is written.
-//! - A directory appears under its name when it is complete and synced, by one rename. What an
-//!   interrupted run leaves is hidden beside it, and removed by the next.
+//! - A directory appears under its name when it is complete and synced, by one rename; in a mount
+//!   point, which cannot be renamed over, the identity appears last. What an interrupted run leaves is
+//!   hidden beside it, and removed by the next.
+//! - It belongs to the user to whom the one that was there belonged.
 
 mod copy;
 mod draft;

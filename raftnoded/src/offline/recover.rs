@@ -15,7 +15,7 @@ use std::{
 use super::{
     OfflineError,
     copy::Copy,
-    draft::{Draft, Plan},
+    draft::{Draft, Plan, is_mount_point},
     first_state,
 };
 use crate::{
@@ -68,6 +68,9 @@ impl Recovery {
         let original = fs::canonicalize(data_dir).map_err(OfflineError::io("find", data_dir))?;
         if !original.join("identity.toml").exists() {
             return Err(OfflineError::NoDirectory { path: original });
+        }
+        if is_mount_point(&original) {
+            return Err(OfflineError::MountPoint { path: original });
         }
         let lock = DataDirectory::open(&original)?;
         let identity = lock.existing()?.ok_or_else(|| OfflineError::NoDirectory {
@@ -176,7 +179,7 @@ impl Recovery {
                 .map_err(|error| OfflineError::refused(error, &self.original, self.copy.path()))?;
         draft.fill(&plan, Stream::of(state), &self.original)?;
         let kept = self.kept();
-        draft.exchange(&self.original, &kept)?;
+        draft.exchange(&kept)?;
         Ok(Recovered {
             data_dir: self.original,
             cluster_id: header.cluster_id,

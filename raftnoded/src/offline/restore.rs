@@ -1,6 +1,7 @@
 //! A new cluster from a backup.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
@@ -8,7 +9,7 @@ use std::{
 
 use super::{
     OfflineError,
-    draft::{Draft, Plan},
+    draft::{Draft, Plan, is_draft, is_mount_point},
     first_state,
 };
 use crate::{
@@ -79,7 +80,7 @@ pub fn restore(request: &Request) -> Result<Restored, OfflineError> {
         header: &header,
     };
     let summary = draft.fill(&plan, open()?, file)?;
-    draft.place(target)?;
+    draft.place()?;
     Ok(Restored {
         data_dir: request.data_dir.clone(),
         cluster_id: header.cluster_id,
@@ -94,12 +95,16 @@ pub fn restore(request: &Request) -> Result<Restored, OfflineError> {
 /// There must be nothing in the way, and nothing that would be lost.
 fn check_vacant(target: &Path) -> Result<(), OfflineError> {
     match fs::read_dir(target) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(OfflineError::NotEmpty {
-                path: target.to_owned(),
-            }),
-        },
+        Ok(entries) => {
+            let draft = |name: &OsStr| is_mount_point(target) && is_draft(name);
+            let mut others = entries.flatten().filter(|entry| !draft(&entry.file_name()));
+            match others.next() {
+                None => Ok(()),
+                Some(_) => Err(OfflineError::NotEmpty {
+                    path: target.to_owned(),
+                }),
+            }
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(OfflineError::io("read", target)(error)),
     }

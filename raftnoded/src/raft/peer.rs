@@ -7,8 +7,11 @@
 
 use std::{io, time::Duration};
 
-use bytes::Bytes;
-use common::transport::{self, Connection, MAX_HANDSHAKE_BYTES, Wire, exchange, framed, reframe};
+use bytes::{Bytes, BytesMut};
+use common::transport::{
+    self, Connection, MAX_HANDSHAKE_BYTES, Wire, exchange, framed, read_postcard, reframe,
+    write_postcard,
+};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpStream;
 
@@ -100,6 +103,9 @@ pub(super) enum Purpose {
         id: u64,
         incarnation: u64,
     },
+    /// What a version wants that is not spoken here.
+    #[serde(skip)]
+    Unknown,
 }
 
 /// What a node becomes.
@@ -278,8 +284,25 @@ pub(super) enum SnapshotReply {
     Failed { message: String },
 }
 
+/// Magic and version stand first in all versions, so that every one of them can be refused with words.
+impl Wire for Greeting {
+    fn write(&self, buffer: &mut BytesMut) -> io::Result<()> {
+        write_postcard(self, buffer)
+    }
+
+    fn read(bytes: &[u8]) -> io::Result<Self> {
+        match postcard::take_from_bytes::<(u32, u32)>(bytes) {
+            Ok(((magic, protocol), _)) if (magic, protocol) != (MAGIC, PEER_PROTOCOL) => Ok(Self {
+                magic,
+                protocol,
+                purpose: Purpose::Unknown,
+            }),
+            _ => read_postcard(bytes),
+        }
+    }
+}
+
 common::wire_as_postcard!(
-    Greeting,
     Answer,
     Appended,
     ControlRequest,
@@ -338,4 +361,36 @@ pub(super) fn open<A: Wire, B: Wire, In: Wire, Out: Wire>(
     connection: Connection<A, B>,
 ) -> Connection<In, Out> {
     reframe(connection, MAX_PEER_FRAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_greeting_of_another_version_is_refused_with_both_versions() {
+        // Whatever follows magic and version: purposes may be added, and become others.
+        for rest in [&b""[..], &[9, 9, 9], &[0xff; 100]] {
+            let mut bytes = BytesMut::new();
+            write_postcard(&(MAGIC, PEER_PROTOCOL + 1), &mut bytes).unwrap();
+            bytes.extend_from_slice(rest);
+            let fault = Greeting::read(&bytes).unwrap().fault().unwrap();
+            let newer = format!("protocol {} between members", PEER_PROTOCOL + 1);
+            for part in [newer, format!("speaks {PEER_PROTOCOL}")] {
+                assert!(fault.contains(&part), "{fault}");
+            }
+        }
+        let mut bytes = BytesMut::new();
+        let own = Greeting::new(Purpose::Founder(Founder {
+            name: "n1".to_owned(),
+            incarnation: 1,
+            client_address: String::new(),
+            list: Vec::new(),
+        }));
+        own.write(&mut bytes).unwrap();
+        assert_eq!(Greeting::read(&bytes).unwrap(), own);
+        assert_eq!(own.fault(), None);
+        bytes.extend_from_slice(&[0]);
+        assert!(Greeting::read(&bytes).is_err());
+    }
 }

@@ -133,6 +133,8 @@ impl PeerServer {
             return connection.send(Answer::Refused { message }).await;
         }
         match greeting.purpose {
+            // Of another version, and refused above.
+            Purpose::Unknown => Ok(()),
             Purpose::Founder(caller) => {
                 let answer = self.answer_founder(&caller);
                 connection.send(answer).await

@@ -17,7 +17,7 @@ mod writer;
 use std::io::{self, Read, Write};
 
 use bytes::Bytes;
-use common::snapshot::{Ending, SnapshotEncoder};
+use common::snapshot::SnapshotEncoder;
 pub use common::snapshot::{FormatError, Header, Part, SNAPSHOT_VERSION, Summary};
 
 pub use reader::SnapshotReader;
@@ -185,8 +185,8 @@ pub fn copy_as(
         }
     }
     let (_, summary) = reader.finish().map_err(format)?;
-    let Ending { block, trailer, .. } = encoder.finish().map_err(format)?;
-    output.write_all(&block.unwrap_or_default())?;
-    output.write_all(&trailer)?;
+    let ending = encoder.finish().map_err(format)?;
+    output.write_all(&ending.block.unwrap_or_default())?;
+    output.write_all(&ending.trailer)?;
     Ok(summary)
 }

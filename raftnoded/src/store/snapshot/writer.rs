@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use common::snapshot::{Ending, Header, SnapshotEncoder};
+use common::snapshot::{Header, SnapshotEncoder};
 
 use super::super::{keys, scan};
 use super::{SnapshotError, header_of};
@@ -78,13 +78,13 @@ impl SnapshotWriter {
                 return Ok(block);
             }
         }
-        let Ending { block, trailer, .. } = encoder.finish()?;
-        match block {
+        let ending = encoder.finish()?;
+        match ending.block {
             Some(block) => {
-                self.next = Next::Trailer(trailer);
+                self.next = Next::Trailer(ending.trailer);
                 Ok(block)
             }
-            None => Ok(trailer),
+            None => Ok(ending.trailer),
         }
     }
 }
