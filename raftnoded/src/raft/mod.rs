@@ -376,9 +376,10 @@ impl Consensus {
     /// Waits until it is known that this member was removed from the cluster, and says who said so.
     pub async fn dismissed(&self) -> String {
         let mut dismissal = self.dismissal.subscribe();
-        match dismissal.wait_for(Option::is_some).await {
-            Ok(by) => by.clone().unwrap_or_default(),
-            Err(_) => std::future::pending().await,
+        let by = dismissal.wait_for(Option::is_some).await.ok();
+        match by.and_then(|by| by.clone()) {
+            Some(by) => by,
+            None => std::future::pending().await,
         }
     }
 
