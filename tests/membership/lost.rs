@@ -115,7 +115,7 @@ async fn the_second_process_with_a_copied_directory_is_refused() {
     let second = cluster.add(&[]);
     let name = cluster.members()[original].name().to_owned();
     copy(
-        &cluster.members()[original].data(),
+        cluster.members()[original].data(),
         &cluster.directory().join("copy"),
     );
     let data = cluster.directory().join("copy");

@@ -121,8 +121,16 @@ async fn from_one_to_seven_and_back_with_no_failed_write() {
     }
 }
 
-/// Whether the members are voters with nothing pending.
+/// Whether the members are voters with nothing pending, and stay so. While the voters change hands,
+/// those who come and those who go are shown as voters.
 async fn at_rest(cluster: &Cluster) -> Option<Vec<u64>> {
+    let before = at_rest_now(cluster).await?;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let after = at_rest_now(cluster).await?;
+    (before == after).then_some(after)
+}
+
+async fn at_rest_now(cluster: &Cluster) -> Option<Vec<u64>> {
     let members = members(cluster).await?;
     let pending = members
         .iter()

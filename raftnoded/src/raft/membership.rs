@@ -181,6 +181,21 @@ impl Governor {
         nodes.map(|(id, info)| (*id, info.clone())).collect()
     }
 
+    /// For how long this leader has heard of no majority.
+    pub(super) fn silent_for(&self) -> Duration {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let alone = metrics
+            .membership_config
+            .voter_ids()
+            .all(|id| id == self.me.id);
+        match metrics.last_quorum_acked {
+            _ if alone => Duration::ZERO,
+            Some(at) => at.elapsed(),
+            None => self.reign(),
+        }
+    }
+
     /// How long this member has led, as far as it was noticed.
     fn reign(&self) -> Duration {
         let term = {

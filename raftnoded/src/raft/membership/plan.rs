@@ -216,7 +216,11 @@ mod tests {
                 situation.members.remove(&gone);
             }
         }
-        assert_ne!(before, after, "{step:?} changes the voters");
+        if before == after {
+            // Nobody's vote changes hands: one entry, and nothing in the middle.
+            assert!(gone.is_some(), "{step:?} changes something");
+            return;
+        }
         situation.configs = vec![before.clone(), after.clone()];
         if die_in_the_middle {
             // Any other voter may lead next.
