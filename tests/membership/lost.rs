@@ -62,9 +62,14 @@ async fn an_emptied_member_comes_back_under_a_new_id_only_if_told_to() {
         }
         cluster.member(index).set(&["--rejoin"]);
         cluster.member(index).start();
-        let members = wait_for_members(&cluster, &["n1", "n2", "n3"], &[]).await;
-        let ids: Vec<u64> = members.iter().map(|member| member.id).collect();
-        assert!(ids.contains(&4) && !ids.contains(&old), "{ids:?}");
+        let mut expected: Vec<u64> = (1..=4).filter(|id| *id != old).collect();
+        expected.sort_unstable();
+        wait_for("three voters, one of them with a new id", async || {
+            let members = members(&cluster).await?;
+            let ids: Vec<u64> = members.iter().map(|member| member.id).collect();
+            (ids == expected && members.iter().all(|member| member.voter)).then_some(())
+        })
+        .await;
         assert_eq!(joined(&cluster, index).await.id, 4);
         // With a full directory the flag says nothing.
         cluster.member(index).kill();
@@ -110,7 +115,7 @@ async fn the_second_process_with_a_copied_directory_is_refused() {
     let second = cluster.add(&[]);
     let name = cluster.members()[original].name().to_owned();
     copy(
-        &cluster.members()[original].data().to_owned(),
+        cluster.members()[original].data(),
         &cluster.directory().join("copy"),
     );
     let data = cluster.directory().join("copy");

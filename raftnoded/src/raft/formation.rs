@@ -12,6 +12,9 @@
 //! a second time. Two founders that disagree about an incarnation get different cluster ids, and
 //! refuse each other.
 //!
+//! What is formed here changes later ([`membership`](super::membership)); the list is only for the
+//! beginning.
+//!
 //! A founder that comes late, because the others have formed and it was killed before it noted so,
 //! is told by any of them, and joins under the id that its incarnation already has.
 
@@ -81,8 +84,8 @@ pub enum FormationError {
     },
     /// The cluster was formed without this member.
     #[error(
-        "{name} is not among the founders of the cluster {cluster_id:032x} that {from} belongs to; \
-         correct --peers"
+        "{name} is not among the members of the cluster {cluster_id:032x} that {from} belongs to; \
+         correct --peers, or give --join instead to make it a new member"
     )]
     NotAFounder {
         /// The cluster.

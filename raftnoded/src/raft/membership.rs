@@ -20,7 +20,7 @@ mod requests;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use openraft::{
@@ -35,7 +35,7 @@ use super::{
     barrier::Barrier,
     machine::Progress,
     network::Me,
-    types::{MemberInfo, TypeConfig},
+    types::{LogId, MemberInfo, TypeConfig},
 };
 use plan::{Situation, quorum};
 
@@ -126,6 +126,8 @@ pub(super) struct Governor {
     silence: Duration,
     election_timeout: Duration,
     turn: Mutex<()>,
+    /// The term in which this member was last seen to lead, and when it was first seen so.
+    reign: std::sync::Mutex<Option<(u64, Instant)>>,
     /// What the change under way does, in words.
     current: std::sync::Mutex<String>,
     /// Wakes the reconciler before its time.
@@ -152,6 +154,7 @@ impl Governor {
             silence,
             election_timeout,
             turn: Mutex::new(()),
+            reign: std::sync::Mutex::default(),
             current: std::sync::Mutex::default(),
             wake: Notify::new(),
         }
@@ -178,6 +181,43 @@ impl Governor {
         nodes.map(|(id, info)| (*id, info.clone())).collect()
     }
 
+    /// For how long this leader has heard of no majority.
+    pub(super) fn silent_for(&self) -> Duration {
+        let metrics = self.raft.metrics();
+        let metrics = metrics.borrow_watched();
+        let alone = metrics
+            .membership_config
+            .voter_ids()
+            .all(|id| id == self.me.id);
+        match metrics.last_quorum_acked {
+            _ if alone => Duration::ZERO,
+            Some(at) => at.elapsed(),
+            None => self.reign(),
+        }
+    }
+
+    /// How long this member has led, as far as it was noticed.
+    fn reign(&self) -> Duration {
+        let term = {
+            let metrics = self.raft.server_metrics();
+            let metrics = metrics.borrow_watched();
+            let leads = metrics.current_leader == Some(self.me.id);
+            leads.then_some(metrics.vote.leader_id.term)
+        };
+        let mut reign = self.reign.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(term) = term else {
+            *reign = None;
+            return Duration::ZERO;
+        };
+        match *reign {
+            Some((known, since)) if known == term => since.elapsed(),
+            _ => {
+                *reign = Some((term, Instant::now()));
+                Duration::ZERO
+            }
+        }
+    }
+
     /// What this leader sees. Who has caught up is for the reconciler to know.
     fn situation(&self) -> Situation {
         let metrics = self.raft.metrics();
@@ -190,6 +230,7 @@ impl Governor {
             }
         }
         Situation {
+            version: *stored.log_id(),
             me: self.me.id,
             configs: stored.membership().get_joint_config().clone(),
             members: stored
@@ -198,6 +239,22 @@ impl Governor {
                 .collect(),
             alive,
             caught_up: BTreeSet::new(),
+        }
+    }
+
+    /// The same, when everybody has had the time to answer: who leads since a moment ago has not
+    /// heard from anybody yet.
+    async fn settled_situation(&self) -> Situation {
+        loop {
+            let situation = self.situation();
+            let all = situation
+                .members
+                .keys()
+                .all(|id| situation.alive.contains(id));
+            if all || !self.leads() || self.reign() >= self.silence {
+                return situation;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
@@ -228,10 +285,15 @@ impl Governor {
             .clone()
     }
 
-    /// Makes a change and waits until it is committed. Voters that lose their vote stay as learners
-    /// if `retain`, and go otherwise.
-    async fn change(&self, changes: Vec<Changes>, retain: bool) -> Result<(), ChangeError> {
-        let based_on = self.membership_log_id();
+    /// Makes a change that was decided on in a situation, and waits until it is committed. Voters
+    /// that lose their vote stay as learners if `retain`, and go otherwise.
+    async fn change(
+        &self,
+        situation: &Situation,
+        changes: Vec<Changes>,
+        retain: bool,
+    ) -> Result<(), ChangeError> {
+        let based_on = situation.version;
         let precondition = Precondition::LastMembershipLogId {
             last_membership_log_id: based_on,
         };
@@ -271,7 +333,7 @@ impl Governor {
         }
     }
 
-    fn membership_log_id(&self) -> Option<super::types::LogId> {
+    fn membership_log_id(&self) -> Option<LogId> {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
         *metrics.membership_config.log_id()

@@ -384,11 +384,8 @@ impl Consensus {
     /// Waits until it is known that this member was removed from the cluster, and says who said so.
     pub async fn dismissed(&self) -> String {
         let mut dismissal = self.dismissal.subscribe();
-        let by = match dismissal.wait_for(Option::is_some).await {
-            Ok(by) => by.clone(),
-            Err(_) => None,
-        };
-        match by {
+        let by = dismissal.wait_for(Option::is_some).await.ok();
+        match by.and_then(|by| by.clone()) {
             Some(by) => by,
             None => std::future::pending().await,
         }

@@ -51,12 +51,18 @@ pub(super) async fn run(
         {
             return;
         }
-        if governor.leads() {
-            announce(&governor, &own).await;
-            continue;
-        }
-        let silent = contact.age().unwrap_or_else(|| started.elapsed());
-        if silent > SILENCE {
+        let silent = if governor.leads() {
+            // One that finished its own removal is the leader to itself for ever.
+            let still_in = governor.members().contains_key(&own.id);
+            if still_in {
+                governor.silent_for()
+            } else {
+                SILENCE
+            }
+        } else {
+            contact.age().unwrap_or_else(|| started.elapsed())
+        };
+        if silent >= SILENCE {
             ask_around(&governor, &dismissal, &own).await;
         } else {
             announce(&governor, &own).await;

@@ -52,12 +52,11 @@ impl Service {
     ) -> Result<Member, Error> {
         let _admitted = self.admit()?;
         let part = self.part()?;
-        for given in [&request.client_address, &request.peer_address]
+        let given = [&request.client_address, &request.peer_address];
+        given
             .into_iter()
             .flatten()
-        {
-            address(given)?;
-        }
+            .try_for_each(|one| address(one))?;
         let edit = Edit {
             voter: request.voter,
             client_address: request.client_address,

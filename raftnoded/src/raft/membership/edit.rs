@@ -32,7 +32,7 @@ impl Governor {
     /// Removes a member.
     pub(super) async fn remove(&self, id: u64, force: bool) -> Result<MemberInfo, ChangeError> {
         let _turn = self.turn(format!("member {id} is being removed")).await?;
-        let situation = self.situation();
+        let situation = self.settled_situation().await;
         let info = situation.member(id)?.clone();
         self.may_lose_vote(&situation, id, &info, force)?;
         let mut changes = Vec::new();
@@ -45,7 +45,7 @@ impl Governor {
             }
         }
         changes.extend(self.removal(&situation, id));
-        self.change(changes, false).await?;
+        self.change(&situation, changes, false).await?;
         self.dismiss(&situation, [id]);
         Ok(info)
     }
@@ -59,7 +59,7 @@ impl Governor {
         let known = self.situation().member(id)?.clone();
         self.check_addresses(id, &known, edit).await?;
         let _turn = self.turn(format!("member {id} is being changed")).await?;
-        let situation = self.situation();
+        let situation = self.settled_situation().await;
         let mut info = situation.member(id)?.clone();
         for (other, taken) in &situation.members {
             let same = |new: &Option<String>, known: &String| new.as_ref() == Some(known);
@@ -104,7 +104,7 @@ impl Governor {
         if loses_vote {
             changes.push(ChangeMembers::RemoveVoters(only(id)));
         }
-        self.change(changes, true).await?;
+        self.change(&situation, changes, true).await?;
         tracing::info!(
             id,
             name = info.name,

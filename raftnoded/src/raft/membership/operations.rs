@@ -60,7 +60,7 @@ impl Consensus {
         if !self.leads() {
             return Err(ChangeError::NotLeader);
         }
-        let situation = self.governor.situation();
+        let situation = self.governor.settled_situation().await;
         let voters = situation.voters();
         if let Some(id) = to {
             let info = situation.member(id)?;

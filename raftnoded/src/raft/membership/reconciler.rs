@@ -40,6 +40,7 @@ pub(in crate::raft) async fn run(consensus: Consensus) {
             history.note(&metrics, governor.election_timeout);
             metrics.current_leader == Some(governor.me.id)
         };
+        governor.reign();
         if !leads {
             history = History::default();
             continue;
@@ -110,8 +111,12 @@ impl Governor {
             Step::Finish { stay } => {
                 tracing::info!("finishing a change of the membership that was begun before");
                 let gone = situation.leaving();
-                self.change(vec![ChangeMembers::AddVoterIds(BTreeSet::new())], *stay)
-                    .await?;
+                self.change(
+                    situation,
+                    vec![ChangeMembers::AddVoterIds(BTreeSet::new())],
+                    *stay,
+                )
+                .await?;
                 if !stay {
                     self.dismiss(situation, gone);
                 }
@@ -129,7 +134,7 @@ impl Governor {
                 if let Some(of) = instead_of {
                     changes.extend(self.removal(situation, *of));
                 }
-                self.change(changes, false).await?;
+                self.change(situation, changes, false).await?;
                 tracing::info!(id, name = name(id), instead_of, "learner promoted to voter");
                 self.dismiss(situation, instead_of.iter().copied());
                 Ok(())
@@ -139,21 +144,25 @@ impl Governor {
                 info.aim = Aim::Voter;
                 let mut changes = vec![set(*by, info)];
                 changes.extend(self.removal(situation, *of));
-                self.change(changes, false).await?;
+                self.change(situation, changes, false).await?;
                 tracing::info!(id = of, name = name(of), by, "member replaced");
                 self.dismiss(situation, [*of]);
                 Ok(())
             }
             Step::Demote { id } => {
-                self.change(vec![ChangeMembers::RemoveVoters(only(*id))], true)
-                    .await?;
+                self.change(
+                    situation,
+                    vec![ChangeMembers::RemoveVoters(only(*id))],
+                    true,
+                )
+                .await?;
                 tracing::info!(id, name = name(id), "voter demoted to learner");
                 Ok(())
             }
             Step::Settle { id } => {
                 let mut info = situation.member(*id)?.clone();
                 info.aim = Aim::Voter;
-                self.change(vec![set(*id, info)], true).await
+                self.change(situation, vec![set(*id, info)], true).await
             }
             Step::HandOver => Err(ChangeError::HandOverFirst),
         }

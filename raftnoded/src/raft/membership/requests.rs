@@ -265,7 +265,7 @@ impl Governor {
             None => {}
         }
         changes.push(set(id, info.clone()));
-        self.change(changes, true).await?;
+        self.change(&situation, changes, true).await?;
         tracing::info!(id, name = info.name, aim = ?info.aim, "node added as a learner");
         self.dismiss(&situation, gone);
         drop(turn);
