@@ -100,11 +100,7 @@ impl Survey {
             findings.push(Finding::new(Weight::Outage, what, help));
         };
         if self.voters == 0 {
-            let waiting = self
-                .members
-                .iter()
-                .all(|seen| seen.health == Health::Waiting);
-            if waiting {
+            if self.all_wait() {
                 let nodes = self.members.iter().map(|seen| &seen.member.client_address);
                 let address = nodes.clone().next().map_or("HOST:PORT", String::as_str);
                 let help =
@@ -144,12 +140,20 @@ impl Survey {
         }
     }
 
+    /// Whether nobody answered but nodes without a cluster.
+    fn all_wait(&self) -> bool {
+        self.members
+            .iter()
+            .all(|seen| seen.health == Health::Waiting)
+    }
+
     /// What keeps a member from doing its part.
     fn trouble(&self, seen: &Seen) -> Option<Finding> {
         let name = label(&seen.member);
         let known = self.member(seen.member.id).is_some();
         let help = match seen.health {
             Health::Ok | Health::Joining => return None,
+            Health::Waiting if self.all_wait() => return None,
             // A node beside a cluster that has all it needs.
             Health::Waiting if self.voters > 0 => {
                 let address = &seen.member.client_address;

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use common::{
-    Client, Error,
+    Client, Error, ErrorCode,
     types::{AddMemberRequest, Member, RemoveMemberRequest, SetMemberRequest},
 };
 
@@ -119,14 +119,16 @@ pub(super) async fn remove(
         )
         .await?;
     let (_, after) = afterwards(seen.member.clone(), &carrier, output).await?;
+    let changed = Changed::new("removed", &seen.member, after);
+    output.confirmation(&changed.gone().took(began.elapsed()))?;
+    output.flush()?;
     if seen.is_up() {
         output.note(&format!(
             "the process of {} ends by itself; its data directory can be deleted",
             label(&seen.member)
         ));
     }
-    let changed = Changed::new("removed", &seen.member, after);
-    output.confirmation(&changed.gone().took(began.elapsed()))
+    Ok(())
 }
 
 /// `members promote`.
@@ -238,7 +240,8 @@ pub(super) async fn update(
         client_address.is_none_or(|address| member.client_address == address)
             && peer_address.is_none_or(|address| member.peer_address == address)
     };
-    let member = set(&request, seen, "was updated", &carrier, output, is_so).await?;
+    let updated = set(&request, seen, "was updated", &carrier, output, is_so).await;
+    let member = updated.map_err(|failure| not_there(seen, failure))?;
     let (member, after) = afterwards(member, &carrier, output).await?;
     output.confirmation(&Changed::new("updated", &member, after).took(began.elapsed()))
 }
@@ -253,15 +256,12 @@ async fn answers_as(
 ) -> Result<(), Failure> {
     match Client::status_of(address, session.per_member()).await {
         Ok(status) if status.id == seen.member.id => Ok(()),
-        Ok(status) => Err(Failure::Api(Error::NodeUnavailable {
-            address: address.to_owned(),
-            reason: format!(
-                "{} (id {}) answers there, not {}",
-                status.name,
-                status.id,
-                label(&seen.member)
-            ),
-        })),
+        Ok(status) => {
+            let reason = format!("{} (id {}) answers there", status.name, status.id);
+            let address = address.to_owned();
+            let unavailable = Error::NodeUnavailable { address, reason };
+            Err(not_there(seen, unavailable.into()))
+        }
         Err(_) => {
             output.warning(&format!(
                 "nothing answers at {address} yet: clients find {} there only when it does",
@@ -269,6 +269,22 @@ async fn answers_as(
             ));
             Ok(())
         }
+    }
+}
+
+/// The member was not found at its new peer address: said of a member, not of a new node.
+fn not_there(seen: &Seen, failure: Failure) -> Failure {
+    let Failure::Api(Error::NodeUnavailable { address, reason }) = failure else {
+        return failure;
+    };
+    let name = label(&seen.member);
+    Failure::Specific {
+        exit: Exit::Unreachable,
+        code: ErrorCode::NodeUnavailable.as_str(),
+        message: format!("{name} cannot be moved to {address}: {reason}; nothing was changed"),
+        hint: Some(format!(
+            "start {name} with its new addresses first, then update them here"
+        )),
     }
 }
 

@@ -106,7 +106,8 @@ impl Effect {
             .filter(|seen| leaving.is_none_or(|gone| gone.member.id != seen.member.id))
             .collect();
         let changes = self.before.voters != self.after.voters;
-        if !down.is_empty() && self.up >= self.after.quorum {
+        let concerned = changes || matches!(change, Change::Replace(_));
+        if concerned && !down.is_empty() && self.up >= self.after.quorum {
             self.warnings.push(counts_all_the_same(&down, self));
         }
         if let (Change::Add { learner: false }, [one]) = (change, &down[..]) {

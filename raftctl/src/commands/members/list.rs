@@ -12,7 +12,7 @@ use crate::{
         plain,
         table::{Cell, Column, Tone, number, text},
     },
-    survey::{CatchUp, Health, Kind, Seen, Survey},
+    survey::{CatchUp, Health, Kind, Seen, Survey, label},
 };
 
 const COLUMNS: [Column; 9] = [
@@ -45,11 +45,13 @@ struct MemberRow<'a> {
     replaces: Option<String>,
     catch_up: Option<CatchUpObject>,
     #[serde(skip)]
+    replaces_name: Option<&'a str>,
+    #[serde(skip)]
     seen: &'a Seen,
 }
 
-impl<'a> From<&'a Seen> for MemberRow<'a> {
-    fn from(seen: &'a Seen) -> Self {
+impl<'a> MemberRow<'a> {
+    fn new(seen: &'a Seen, survey: &'a Survey) -> Self {
         let member = &seen.member;
         Self {
             id: member.id.to_string(),
@@ -63,6 +65,10 @@ impl<'a> From<&'a Seen> for MemberRow<'a> {
             version: seen.status().map(|status| status.version.as_str()),
             entries_behind: seen.entries_behind(),
             replaces: member.replaces.map(|id| id.to_string()),
+            replaces_name: member
+                .replaces
+                .and_then(|id| survey.member(id))
+                .map(|old| label(&old.member)),
             catch_up: seen.catch_up.map(CatchUpObject::from),
             seen,
         }
@@ -81,8 +87,8 @@ impl MemberRow<'_> {
             if let Some(percent) = self.percent() {
                 kind.push_str(&format!(" {percent} %"));
             }
-            if let Some(old) = &self.replaces {
-                kind.push_str(&format!(", for {old}"));
+            if let Some(old) = self.replaces_name {
+                kind.push_str(&format!(", for {}", escape(old.as_bytes())));
             }
         }
         kind
@@ -131,7 +137,10 @@ impl Row for MemberRow<'_> {
 }
 
 pub(super) fn print(survey: &Survey, output: &mut Output) -> Result<(), Failure> {
-    let rows: Vec<_> = survey.membership().map(MemberRow::from).collect();
+    let rows: Vec<_> = survey
+        .membership()
+        .map(|seen| MemberRow::new(seen, survey))
+        .collect();
     if rows.is_empty() {
         output.note("no members yet: the cluster is still being formed");
         return Ok(());
@@ -192,11 +201,11 @@ mod tests {
         assert_eq!(
             list(Format::Table),
             "\
-NAME  ID  KIND                 ROLE         LAG  ADDRESS          PEER ADDRESS     VERSION  HEALTH
-n1     1  voter                leader         0  127.0.0.1:7421   127.0.0.1:7521   0.1.0    ok
-n2     2  voter                -              -  127.0.0.1:7422   127.0.0.1:7522   -        unreachable
-n10   10  joining 49 %, for 2  learner  642 457  127.0.0.1:74210  127.0.0.1:75210  0.1.0    joining
-n11   11  learner              learner        0  127.0.0.1:74211  127.0.0.1:75211  0.1.0    ok
+NAME  ID  KIND                  ROLE         LAG  ADDRESS          PEER ADDRESS     VERSION  HEALTH
+n1     1  voter                 leader         0  127.0.0.1:7421   127.0.0.1:7521   0.1.0    ok
+n2     2  voter                 -              -  127.0.0.1:7422   127.0.0.1:7522   -        unreachable
+n10   10  joining 49 %, for n2  learner  642 457  127.0.0.1:74210  127.0.0.1:75210  0.1.0    joining
+n11   11  learner               learner        0  127.0.0.1:74211  127.0.0.1:75211  0.1.0    ok
 "
         );
         assert_eq!(

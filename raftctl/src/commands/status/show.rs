@@ -148,11 +148,7 @@ fn heading(survey: &Survey, style: Style) -> String {
         Verdict::NoQuorum => ("no quorum", Tone::Bad),
     };
     let verdict = tone.paint(word, style.color);
-    let id = if survey.cluster_id.is_empty() {
-        "none".to_owned()
-    } else {
-        escape(survey.cluster_id.as_bytes())
-    };
+    let id = escape(survey.cluster_id.as_bytes());
     let short: String = id.chars().take(SHORT_ID).collect();
     let cluster = |id: &str| format!("cluster {id}  ");
     let term = format!("term {}  ", grouped(survey.term));
@@ -162,6 +158,9 @@ fn heading(survey: &Survey, style: Style) -> String {
             .width
             .is_none_or(|width| measure_text_width(line) <= width)
     };
+    if survey.voters == 0 {
+        return cut(&format!("no cluster yet  {verdict}"), style.width);
+    }
     let mut line = String::new();
     for (cluster, term, commit) in [
         (cluster(&id).as_str(), term.as_str(), commit.as_str()),
