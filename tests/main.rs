@@ -19,6 +19,7 @@
 //! failover     the leader is killed, paused or asked to stop under load
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
+//! stale        how old a stale read may be
 //! identity     data directories that must be refused
 //! config       settings that must be refused, ports in use, what is printed at the start
 //! limits       sizes, connections, requests in flight
@@ -48,5 +49,6 @@ mod limits;
 mod namespaces;
 mod readme;
 mod snapshot;
+mod stale;
 mod terminal;
 mod watch;

@@ -64,6 +64,11 @@ impl Member {
         data.clone_into(&mut self.data);
     }
 
+    /// Listens for other members elsewhere from the next start on: they cannot reach it there.
+    pub(crate) fn set_peer(&mut self, peer: &str) {
+        peer.clone_into(&mut self.peer);
+    }
+
     /// Further arguments from the next start on.
     pub(crate) fn set(&mut self, settings: &[&str]) {
         self.settings

@@ -91,7 +91,7 @@ impl Client {
     /// Where the leader's client API is.
     async fn leader_address(&self, deadline: Instant) -> Result<String, Error> {
         loop {
-            let error = match self.router.link(false).await {
+            let error = match self.router.link(false, &[]).await {
                 Ok(link) if link.leads() => return Ok(link.address().to_owned()),
                 Ok(_) => match self.router.leader() {
                     Some(leader) => return Ok(leader.address),

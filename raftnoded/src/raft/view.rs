@@ -115,6 +115,16 @@ impl Consensus {
         }
     }
 
+    /// How long ago this member last heard from a leader; for a leader, how long ago a majority
+    /// answered it. None if that never happened.
+    pub fn since_leader(&self) -> Option<Duration> {
+        if self.leads() {
+            let metrics = self.raft.metrics();
+            return self.quorum_age(&metrics.borrow_watched());
+        }
+        self.contact.age()
+    }
+
     /// Whether this member leads with a majority, or hears from a leader.
     pub fn in_contact(&self) -> bool {
         if !self.leads() {
