@@ -17,8 +17,10 @@
 //! coordination locks and elections on the command line
 //! bulk         export and import
 //! failover     the leader is killed, paused or asked to stop under load
+//! disk         full disks, and logs that cannot be written
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
+//! systemd      what the service manager is told, and the unit file
 //! stale        how old a stale read may be
 //! identity     data directories that must be refused
 //! config       settings that must be refused, ports in use, what is printed at the start
@@ -37,6 +39,7 @@ mod cli;
 mod conditions;
 mod config;
 mod coordination;
+mod disk;
 mod durability;
 mod exactly_once;
 mod expiry;
@@ -50,5 +53,6 @@ mod namespaces;
 mod readme;
 mod snapshot;
 mod stale;
+mod systemd;
 mod terminal;
 mod watch;

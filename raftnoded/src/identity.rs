@@ -29,7 +29,7 @@ use crate::{
 };
 
 /// The version of the directory's layout.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// Why a data directory cannot be used.
 #[derive(Debug, thiserror::Error)]

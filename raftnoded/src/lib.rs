@@ -4,7 +4,9 @@
 //! main.rs      flags, logging, exit code
 //! node         opens, wires, starts and stops everything, in order
 //! config       every setting, once
+//! disk         how much room its file system has
 //! identity     the data directory: who this member is
+//! notify       what the service manager is told
 //! listener     accepting connections, for both ports
 //! rpc          the client API over TCP, one line a method
 //! service      the operations and their rules
@@ -19,10 +21,12 @@
 //! Imports point down this list, and `node` may import everything.
 
 pub mod config;
+pub mod disk;
 pub mod engine;
 pub mod identity;
 mod listener;
 pub mod node;
+mod notify;
 pub mod raft;
 mod rpc;
 pub mod service;

@@ -15,16 +15,19 @@ mod tests;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use failure::Failure;
 use open::Opened;
 
 use crate::{
     config::{Config, Fsync, Peers, Store},
+    disk::Disk,
     identity::{Belonging, DataDirectory, DirectoryError, Identity},
     listener::Connections,
+    notify,
     raft::{
-        Compaction, Consensus, Founder, PeerServer, Settings, clock,
+        Compaction, Consensus, Founder, PeerServer, Room, Settings, clock,
         formation::{self, FormationError},
         log::{LogStore, Stamp},
         machine::Machine,
@@ -53,6 +56,8 @@ pub struct Node {
     client_address: String,
     peer_address: String,
     clock: clock::Source,
+    disk: Arc<Disk>,
+    _disk_watch: AbortOnDropHandle<()>,
 }
 
 impl Node {
@@ -71,12 +76,18 @@ impl Node {
         if config.fsync == Fsync::Never {
             tracing::warn!("--fsync never: a power cut may take back acknowledged writes");
         }
+        let disk =
+            Disk::new(directory.path(), config.disk_reserve).map_err(|source| Failure::Files {
+                path: directory.path().display().to_string(),
+                source,
+            })?;
         let service = Arc::new(Service::new(About {
             name: identity.name.clone(),
             client_address: client_address.clone(),
             peer_address: peer_address.clone(),
             store: identity.store,
             fsync: config.fsync,
+            disk: Arc::clone(&disk),
             auto_create_namespaces: config.auto_create_namespaces,
             bounds: Bounds {
                 max_value_bytes: config.max_value_bytes,
@@ -94,6 +105,8 @@ impl Node {
             client_address,
             peer_address,
             clock: clock::monotonic(),
+            _disk_watch: AbortOnDropHandle::new(tokio::spawn(Arc::clone(&disk).watch())),
+            disk,
         })
     }
 
@@ -168,6 +181,7 @@ impl Node {
             });
         }
         tracing::info!("stopping");
+        notify::stopping();
         let draining = self.service.drain(DRAIN);
         let handing_over = consensus.hand_over(HAND_OVER);
         tokio::join!(draining, handing_over);
@@ -190,8 +204,11 @@ impl Node {
         if let Some(belonging) = &self.identity.membership {
             return Ok(belonging.clone());
         }
+        // Nothing is left to read, and how long the others take is not known.
+        self.ready();
         let belonging = match &self.config.peers {
             Some(peers) => {
+                notify::status("waits for the other members of --peers");
                 let formed = formation::form(&self.peers, self.founder(peers)).await?;
                 Belonging {
                     cluster_id: formed.cluster_id,
@@ -215,6 +232,12 @@ impl Node {
             "cluster formed"
         );
         Ok(belonging)
+    }
+
+    /// Requests are answered from now on, if with no more than the reason why not.
+    fn ready(&self) {
+        self.service.set_ready();
+        notify::ready();
     }
 
     fn founder(&self, Peers(list): &Peers) -> Founder {
@@ -266,6 +289,7 @@ impl Node {
         };
         let applied = store::applied(&*opened.engine)?.map_or(0, |position| position.index);
         let hub = Hub::new(self.config.watch_history, applied);
+        let room = Room::new(Arc::clone(&self.disk), opened.log.clone());
         let machine = Machine::new(
             Arc::clone(&opened.engine),
             belonging.cluster_id,
@@ -279,6 +303,7 @@ impl Node {
             opened.log.clone(),
             machine,
             opened.files,
+            room,
             &self.peers,
         )
         .await?;
@@ -300,6 +325,9 @@ impl Node {
             engine: opened.engine,
             hub,
         });
+        tokio::spawn(consensus.clone().keep_room());
+        notify::status(&notify::words(&consensus));
+        self.ready();
         Ok(consensus)
     }
 
@@ -390,7 +418,13 @@ fn advertised(given: Option<&String>, listener: &TcpListener) -> String {
 /// Logs what an operator wants to know of the consensus.
 async fn observe(consensus: Consensus) {
     let mut last = (None, 0);
+    let mut told = String::new();
     loop {
+        let words = notify::words(&consensus);
+        if words != told {
+            notify::status(&words);
+            told = words;
+        }
         let view = consensus.view();
         let now = (view.leader, view.term);
         if now != last {

@@ -38,13 +38,16 @@ mod compaction;
 mod contact;
 pub mod formation;
 mod handover;
+mod lag;
 pub mod log;
 pub mod machine;
 mod network;
 mod peer;
+mod room;
 mod server;
 #[cfg(test)]
 mod tests;
+mod transfers;
 pub mod types;
 mod view;
 
@@ -62,15 +65,20 @@ use barrier::Barrier;
 use batcher::Batcher;
 use clock::Clock;
 use contact::Contact;
+use lag::Samples;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
-use network::{Factory, Me};
+use network::{Factory, Me, Shared};
 use server::{Membered, Phase};
+use transfers::Transfers;
 use types::{MemberInfo, TypeConfig};
 
 pub use compaction::Compaction;
-pub use peer::Founder;
+pub use lag::Lag;
+pub use peer::{Founder, PEER_PROTOCOL};
+pub use room::{NoRoom, Room};
 pub use server::PeerServer;
+pub use transfers::TransferView;
 pub use view::{MemberView, Role, View};
 
 type RaftHandle = Raft<TypeConfig, Machine>;
@@ -87,6 +95,9 @@ pub enum ProposeError {
     /// No majority took the writes before this one in time. Not written.
     #[error("no majority took the writes before this one")]
     NoQuorum,
+    /// The disks are full. Not written.
+    #[error("there is no room on disk")]
+    NoRoom(NoRoom),
     /// This member is stopping. Not written.
     #[error("this member is stopping")]
     Stopped,
@@ -153,6 +164,9 @@ pub struct Consensus {
     progress: Arc<Progress>,
     clock: Clock,
     contact: Arc<Contact>,
+    room: Arc<Room>,
+    transfers: Transfers,
+    samples: Samples,
     /// A leader that was silent for this long is none.
     silence: Duration,
     node_id: u64,
@@ -169,6 +183,7 @@ impl Consensus {
         log: LogStore,
         machine: Machine,
         files: SnapshotFiles,
+        room: Arc<Room>,
         server: &PeerServer,
     ) -> Result<Self, StartError> {
         let me = Me {
@@ -178,7 +193,9 @@ impl Consensus {
         };
         let progress = machine.progress();
         let clock = machine.clock();
-        let factory = Factory::new(me, settings.append_in_flight);
+        let transfers = Transfers::default();
+        let shared = Shared::new(Arc::clone(&room), transfers.clone(), Arc::clone(&progress));
+        let factory = Factory::new(me, settings.append_in_flight, shared);
         let raft = Raft::new(
             settings.node_id,
             Arc::new(config(settings)?),
@@ -192,23 +209,31 @@ impl Consensus {
             raft.clone(),
             log.clone(),
             Arc::clone(&progress),
+            Arc::clone(&room),
             settings.compaction,
         ));
+        let samples = Samples::default();
+        tokio::spawn(samples.clone().take(raft.clone()));
         let contact = Arc::new(Contact::new());
         server.set_phase(Phase::Member(Arc::new(Membered {
             me,
             raft: raft.clone(),
             files,
             contact: Arc::clone(&contact),
+            room: Arc::clone(&room),
+            transfers: transfers.clone(),
         })));
         Ok(Self {
-            batcher: Batcher::start(raft.clone(), clock.clone()),
+            batcher: Batcher::start(raft.clone(), clock.clone(), Arc::clone(&room)),
             barrier: Barrier::start(raft.clone()),
             raft,
             log,
             progress,
             clock,
             contact,
+            room,
+            transfers,
+            samples,
             silence: settings.election_timeout * 4,
             node_id: settings.node_id,
         })

@@ -13,7 +13,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -37,12 +37,14 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    codec::{self, Append},
-    machine::SnapshotData,
+    codec::{Append, Appended, NoRoom},
+    machine::{Progress, SnapshotData},
     peer::{
         self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
         TransferReply,
     },
+    room::Room,
+    transfers::Transfers,
     types::{MemberInfo, TypeConfig, Vote},
 };
 use pipeline::Pipeline;
@@ -73,8 +75,30 @@ struct Peer {
     reachable: AtomicBool,
     /// When a refusal was last logged.
     refused: std::sync::Mutex<Option<Instant>>,
+    /// What it last said of its room: a [`Level`](crate::disk::Level) as a number.
+    level: Arc<AtomicU8>,
+    /// What all calls to all members share.
+    shared: Arc<Shared>,
+}
+
+/// What all calls to all members share.
+pub(super) struct Shared {
     /// One snapshot leaves this member at a time.
-    sending: Arc<Semaphore>,
+    sending: Semaphore,
+    pub(super) room: Arc<Room>,
+    pub(super) transfers: Transfers,
+    pub(super) progress: Arc<Progress>,
+}
+
+impl Shared {
+    pub(super) fn new(room: Arc<Room>, transfers: Transfers, progress: Arc<Progress>) -> Arc<Self> {
+        Arc::new(Self {
+            sending: Semaphore::new(1),
+            room,
+            transfers,
+            progress,
+        })
+    }
 }
 
 impl Peer {
@@ -111,6 +135,14 @@ impl Peer {
         };
         self.log_refusal(&refusal);
         Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
+    }
+
+    /// Takes note of the room that a member says it has.
+    fn heard(&self, answer: Appended) -> Appended {
+        if self.level.load(Ordering::Relaxed) != answer.level {
+            self.level.store(answer.level, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Says when it changes, not at every call.
@@ -173,6 +205,14 @@ fn unreachable(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Unreachable(Unreachable::new(error))
 }
 
+/// Taken for unreachable by openraft, which then waits before it tries again.
+fn no_room() -> RPCError<TypeConfig> {
+    unreachable(&io::Error::new(
+        io::ErrorKind::StorageFull,
+        "its disk is full",
+    ))
+}
+
 fn broken(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Network(NetworkError::new(error))
 }
@@ -182,17 +222,17 @@ pub(super) struct Factory {
     me: Me,
     in_flight: usize,
     peers: HashMap<u64, Arc<Peer>>,
-    sending: Arc<Semaphore>,
+    shared: Arc<Shared>,
 }
 
 impl Factory {
     /// `in_flight`: how many append requests may be unanswered on one connection.
-    pub(super) fn new(me: Me, in_flight: usize) -> Self {
+    pub(super) fn new(me: Me, in_flight: usize, shared: Arc<Shared>) -> Self {
         Self {
             me,
             in_flight: in_flight.max(1),
             peers: HashMap::new(),
-            sending: Arc::new(Semaphore::new(1)),
+            shared,
         }
     }
 }
@@ -212,7 +252,8 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
                     control: Mutex::new(None),
                     reachable: AtomicBool::new(true),
                     refused: std::sync::Mutex::new(None),
-                    sending: Arc::clone(&self.sending),
+                    level: self.shared.room.of(target),
+                    shared: Arc::clone(&self.shared),
                 });
                 self.peers.insert(target, Arc::clone(&peer));
                 peer
@@ -255,8 +296,12 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 Some(Err(error)) => return Err(broken(&error)),
                 None => return Err(broken(&io::ErrorKind::UnexpectedEof.into())),
             };
-            self.lane = Some(lane);
-            Ok(codec::single_append(answer))
+            let answer = self.peer.heard(answer).single();
+            if answer.is_ok() {
+                // The member ends the connection after a refusal.
+                self.lane = Some(lane);
+            }
+            answer.map_err(|NoRoom| no_room())
         };
         tokio::time::timeout(option.soft_ttl(), single)
             .await
@@ -294,8 +339,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 &mut self.lane,
                 futures::stream::iter([first]).chain(input),
                 self.in_flight,
-                self.peer.me.id,
-                self.peer.id,
+                &self.peer,
             ));
             Ok(answers)
         })

@@ -20,7 +20,7 @@ use super::{
 };
 
 /// The version of the protocol between members.
-pub(super) const PEER_PROTOCOL: u32 = 1;
+pub const PEER_PROTOCOL: u32 = 1;
 
 /// "RNP1".
 const MAGIC: u32 = 0x524e_5031;
@@ -154,6 +154,8 @@ pub(super) enum SnapshotFrame {
         vote: WireVote,
         last: Option<WireLogId>,
         membership: Bytes,
+        /// About how many bytes there will be; 0 if that is not known.
+        bytes: u64,
     },
     Chunk(Bytes),
     End,

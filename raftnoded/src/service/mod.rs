@@ -35,6 +35,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Fsync, Store},
+    disk::Disk,
     engine::Engine,
     raft::{
         Consensus, MemberView,
@@ -61,6 +62,8 @@ pub struct About {
     pub store: Store,
     /// When a write counts as done.
     pub fsync: Fsync,
+    /// The file system of its data directory.
+    pub disk: Arc<Disk>,
     /// Whether a put into an unknown namespace creates it.
     pub auto_create_namespaces: bool,
     /// What is accepted.
@@ -113,6 +116,7 @@ pub struct Service {
     forwarder: Forwarder,
     views: Views,
     quotas: QuotaNotices,
+    ready: AtomicBool,
     draining: AtomicBool,
     /// Cancelled when the member begins to drain: ends what only waits.
     stopping: CancellationToken,
@@ -142,6 +146,7 @@ impl Service {
             views: Views::default(),
             quotas: QuotaNotices::default(),
             stopping: CancellationToken::new(),
+            ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             active: AtomicUsize::new(0),
             idle: Notify::new(),
@@ -152,6 +157,11 @@ impl Service {
     pub fn join(&self, part: Part) {
         // A member joins once in its life.
         let _ = self.part.set(Arc::new(part));
+    }
+
+    /// The member has read its data.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
     }
 
     fn part(&self) -> Result<&Arc<Part>, Error> {

@@ -271,6 +271,8 @@ impl Service {
         let call = Call { tag: None, ..*call };
         match self.propose(&call, encoded(&call, &tick)?).await {
             Ok(_) => Ok(()),
+            // What has ended stays visible with nothing left to live, while nothing can be written.
+            Err(Refusal::Final(Error::ReadOnly { .. })) => Ok(()),
             // Whether the tick was written is nothing to a reader.
             Err(Refusal::Final(Error::OutcomeUnknown { reason })) => {
                 Err(Refusal::Final(Error::NoLeader { reason }))
