@@ -4,23 +4,33 @@
 //! `READY=1` says that requests are answered, not that there is a leader: if a start waited for a
 //! majority, starting one machine after the other would never come to an end.
 
-use sd_notify::NotifyState;
+use std::{
+    ffi::OsStr,
+    io,
+    os::{
+        linux::net::SocketAddrExt,
+        unix::{
+            ffi::OsStrExt,
+            net::{SocketAddr, UnixDatagram},
+        },
+    },
+};
 
 use crate::raft::{Consensus, Role};
 
 /// Requests are answered.
 pub(crate) fn ready() {
-    send(&[NotifyState::Ready]);
+    send("READY=1");
 }
 
 /// The member stops.
 pub(crate) fn stopping() {
-    send(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+    send("STOPPING=1\nSTATUS=stopping");
 }
 
 /// What the member does at the moment, in words.
 pub(crate) fn status(words: &str) {
-    send(&[NotifyState::Status(words)]);
+    send(&format!("STATUS={}", words.replace('\n', " ")));
 }
 
 /// Role and term of a member, and what keeps it from its work.
@@ -44,8 +54,23 @@ pub(crate) fn words(consensus: &Consensus) -> String {
     words
 }
 
-fn send(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
+fn send(state: &str) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET").filter(|name| !name.is_empty()) else {
+        return;
+    };
+    if let Err(error) = send_to(&socket, state) {
         tracing::warn!(%error, "cannot tell the service manager");
     }
+}
+
+fn send_to(socket: &OsStr, state: &str) -> io::Result<()> {
+    let address = match socket.as_bytes() {
+        // A name of the kernel's and no file.
+        [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
+        _ => SocketAddr::from_pathname(socket)?,
+    };
+    let sender = UnixDatagram::unbound()?;
+    // A manager that does not listen must not hold up a member.
+    sender.set_nonblocking(true)?;
+    sender.send_to_addr(state.as_bytes(), &address).map(drop)
 }

@@ -111,13 +111,14 @@ impl Room {
     /// [`NoRoom`]
     pub fn accepts(&self, relief: bool) -> Result<(), NoRoom> {
         let accepts = self.accepts.load(Relaxed);
-        if accepts == Accepts::All as u8 && !self.log.is_space_low() {
+        if accepts == Accepts::All as u8 && self.level() < Level::Exhausted {
             return Ok(());
         }
-        if accepts == Accepts::NothingYet as u8 {
+        // Under way, or about to be concluded.
+        if accepts <= Accepts::NothingYet as u8 {
             return Err(NoRoom::HandingOver);
         }
-        if relief && accepts < Accepts::Nothing as u8 && !self.log.is_space_low() {
+        if relief && accepts < Accepts::Nothing as u8 && self.level() < Level::Exhausted {
             return Ok(());
         }
         let reason = self.reason().clone();
