@@ -304,7 +304,7 @@ impl Cluster {
 
     /// All that one member has applied of a namespace.
     pub(crate) async fn replica(&self, index: usize, namespace: &str) -> BTreeMap<Bytes, Bytes> {
-        contents(&self.direct(index).await, namespace, Consistency::Stale).await
+        contents(&self.direct(index).await, namespace, Consistency::STALE).await
     }
 
     /// Asserts that every running member holds the same data, once they have settled.

@@ -61,7 +61,7 @@ async fn a_key_ends_when_its_time_is_over_and_never_shows_again() {
     // And is removed everywhere, without anybody asking for it.
     wait_for("every member forgets it", async || {
         for member in &members {
-            if !contents(member, "default", Consistency::Stale)
+            if !contents(member, "default", Consistency::STALE)
                 .await
                 .is_empty()
             {

@@ -296,7 +296,7 @@ async fn a_reader_that_never_reads_does_not_hold_others_up() {
     let address = cluster.address(0).to_owned();
     let held = beside(move || {
         let get = || DataRequest::Get {
-            request: GetRequest::new("default", "large", Consistency::Stale),
+            request: GetRequest::new("default", "large", Consistency::STALE),
         };
         let mut held = Vec::new();
         for _ in 0..4 {

@@ -262,7 +262,7 @@ async fn a_directory_that_moved_with_its_member_goes_on() {
     let found = cluster
         .direct(index)
         .await
-        .get("default", "k", Consistency::Stale)
+        .get("default", "k", Consistency::STALE)
         .await;
     assert_eq!(found.expect("a get").entry.expect("the key").value, "v");
 }

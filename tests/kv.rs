@@ -116,7 +116,7 @@ async fn a_connection_that_follows_the_leader_is_told_where_it_is() {
         matches!(refused, Err(Error::NotLeader { .. })),
         "{refused:?}"
     );
-    let stale = direct.get("default", "k", Consistency::Stale).await;
+    let stale = direct.get("default", "k", Consistency::STALE).await;
     assert!(
         matches!(stale, Err(Error::NamespaceNotFound { .. }) | Ok(_)),
         "{stale:?}"
@@ -166,12 +166,12 @@ async fn without_a_majority_stale_reads_go_on_and_nothing_else() {
         .direct(last)
         .await
         .with_timeout(Duration::from_secs(3));
-    let found = direct.get("default", "k", Consistency::Stale).await;
+    let found = direct.get("default", "k", Consistency::STALE).await;
     assert_eq!(
         found.expect("a stale read").entry.expect("the key").value,
         "v"
     );
-    let counted = direct.count("default", Consistency::Stale).await;
+    let counted = direct.count("default", Consistency::STALE).await;
     assert_eq!(counted.expect("a stale count").count, 1);
     wait_for("the survivor gives the leader up", async || {
         cluster.status(last).await?.leader.is_none().then_some(())
@@ -197,7 +197,7 @@ async fn without_a_majority_stale_reads_go_on_and_nothing_else() {
     let mut config = ClientConfig::new([cluster.address(last)]);
     config.timeout = Duration::from_secs(3);
     let client = Client::connect(config).await.expect("a client");
-    let stale = GetRequest::new("default", "k", Consistency::Stale);
+    let stale = GetRequest::new("default", "k", Consistency::STALE);
     let found = client.get(stale).await.expect("a stale read");
     assert_eq!(found.entry.expect("the key").value, "v");
     let fresh = GetRequest::new("default", "k", Consistency::Linearizable);

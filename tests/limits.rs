@@ -118,7 +118,7 @@ async fn a_key_has_1_to_4096_bytes() {
             direct.put("default", long.clone(), "v").await,
             Err(expected.clone())
         );
-        for consistency in [Consistency::Linearizable, Consistency::Stale] {
+        for consistency in [Consistency::Linearizable, Consistency::STALE] {
             let refused = direct.get("default", long.clone(), consistency).await;
             assert_eq!(refused, Err(expected.clone()));
         }

@@ -18,11 +18,14 @@
 //! bulk         export and import
 //! membership   nodes join, are replaced and removed, under load and under kills
 //! failover     the leader is killed, paused or asked to stop under load
+//! disk         full disks, and logs that cannot be written
 //! durability   all members are killed at once
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
 //! backup       backups of every member, and new clusters made of them
 //! recovery     a new cluster from one survivor
 //! formats      what a newer program wrote is refused
+//! systemd      what the service manager is told, and the unit file
+//! stale        how old a stale read may be
 //! identity     data directories that must be refused
 //! config       settings that must be refused, ports in use, what is printed at the start
 //! limits       sizes, connections, requests in flight
@@ -42,6 +45,7 @@ mod cli;
 mod conditions;
 mod config;
 mod coordination;
+mod disk;
 mod durability;
 mod exactly_once;
 mod expiry;
@@ -58,5 +62,7 @@ mod namespaces;
 mod readme;
 mod recovery;
 mod snapshot;
+mod stale;
+mod systemd;
 mod terminal;
 mod watch;

@@ -142,7 +142,7 @@ async fn catches_up_by_snapshot(store: &str) {
 
     cluster.settled().await;
     let direct = cluster.direct(behind).await;
-    let counted = direct.count("bulk", Consistency::Stale).await;
+    let counted = direct.count("bulk", Consistency::STALE).await;
     assert_eq!(counted.expect("a count").count, WRITES + 2);
     cluster.assert_replicas_equal("bulk").await;
     let held = cluster.replica(behind, "bulk").await;
@@ -164,7 +164,7 @@ async fn catches_up_by_snapshot(store: &str) {
     let counted = cluster
         .direct(behind)
         .await
-        .count("bulk", Consistency::Stale)
+        .count("bulk", Consistency::STALE)
         .await;
     assert_eq!(counted.expect("a count").count, WRITES + 3);
 }

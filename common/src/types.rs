@@ -62,7 +62,34 @@ pub enum Consistency {
     #[default]
     Linearizable,
     /// What the member asked has applied so far, without asking anyone; answers without a leader.
-    Stale,
+    /// The reply says how old it may be: [`Staleness`].
+    Stale {
+        /// Refuse with [`Error::TooStale`](crate::Error::TooStale) where the member last heard from
+        /// a leader longer ago than this, or never did; none for any age.
+        max_age: Option<Duration>,
+    },
+}
+
+impl Consistency {
+    /// A stale read of any age.
+    pub const STALE: Self = Self::Stale { max_age: None };
+
+    /// Whether any member may answer, without asking the others.
+    pub fn is_stale(self) -> bool {
+        matches!(self, Self::Stale { .. })
+    }
+}
+
+/// How old the answer to a [stale](Consistency::Stale) read may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Staleness {
+    /// The state that was read holds every write up to this index of the log.
+    pub applied: u64,
+    /// The time since the member last heard from a leader, taken before the read; for a leader, the
+    /// time since a majority answered it. None if that never happened since it was started. What was
+    /// acknowledged before that time may be missing only if the member lags, or heard from a leader
+    /// that had been deposed without knowing it.
+    pub age: Option<Duration>,
 }
 
 /// A key with its value and its history in numbers.
@@ -199,6 +226,8 @@ pub struct GetReply {
     pub entry: Option<Entry>,
     /// The state that was read is that of this revision or a later one; never older than the entry.
     pub revision: Revision,
+    /// For a stale read, how old the answer may be.
+    pub staleness: Option<Staleness>,
 }
 
 /// See [`Data::delete`](crate::api::Data::delete).
@@ -348,6 +377,8 @@ pub struct ListReply {
     pub next: Option<Bytes>,
     /// The applied index of the member that read.
     pub revision: Revision,
+    /// For a stale read, how old the answer may be.
+    pub staleness: Option<Staleness>,
 }
 
 /// See [`Data::count`](crate::api::Data::count).
@@ -368,6 +399,8 @@ pub struct CountReply {
     pub count: u64,
     /// The applied index of the member that read.
     pub revision: Revision,
+    /// For a stale read, how old the answer may be.
+    pub staleness: Option<Staleness>,
 }
 
 /// What a namespace allows, and what its keys get.

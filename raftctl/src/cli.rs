@@ -248,7 +248,28 @@ pub(crate) struct ReadArgs {
         default_value = "linearizable",
         hide_possible_values = true
     )]
-    pub(crate) consistency: ConsistencyArg,
+    consistency: ConsistencyArg,
+
+    /// With --consistency stale: no answer of a member that last heard from a leader longer ago
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    max_age: Option<Duration>,
+}
+
+impl ReadArgs {
+    /// What may be returned.
+    ///
+    /// # Errors
+    /// [`Failure::Usage`] for an age of an answer that has none.
+    pub(crate) fn consistency(&self) -> Result<Consistency, Failure> {
+        match (self.consistency, self.max_age) {
+            (ConsistencyArg::Stale, max_age) => Ok(Consistency::Stale { max_age }),
+            (ConsistencyArg::Linearizable, None) => Ok(Consistency::Linearizable),
+            (ConsistencyArg::Linearizable, Some(_)) => Err(Failure::Usage {
+                message: "--max-age is for stale reads; a linearizable one is never old".to_owned(),
+                hint: Some("add --consistency stale, or leave --max-age out".to_owned()),
+            }),
+        }
+    }
 }
 
 /// [`Consistency`] on the command line.
@@ -262,7 +283,7 @@ impl From<ConsistencyArg> for Consistency {
     fn from(arg: ConsistencyArg) -> Self {
         match arg {
             ConsistencyArg::Linearizable => Self::Linearizable,
-            ConsistencyArg::Stale => Self::Stale,
+            ConsistencyArg::Stale => Self::STALE,
         }
     }
 }

@@ -128,6 +128,10 @@ options! {
     /// Size of a file of the log, 1MiB to 1GiB [default: 64MiB]
     #[arg(value_name = "SIZE")]
     log_segment / "RAFTNODED_LOG_SEGMENT": ByteSize,
+    /// Disk space kept free: below it no writes are taken but deletes, and below a quarter of it
+    /// none at all [default: 256MiB, or 5 % of a small disk]
+    #[arg(value_name = "SIZE")]
+    disk_reserve / "RAFTNODED_DISK_RESERVE": ByteSize,
     /// Form of the log on stderr [default: text on a terminal, else json]
     #[arg(value_enum)]
     log_format / "RAFTNODED_LOG_FORMAT": LogFormat,
@@ -247,6 +251,8 @@ pub struct Config {
     pub log_retain: u64,
     /// `--log-segment`
     pub log_segment: u32,
+    /// `--disk-reserve`, if given
+    pub disk_reserve: Option<u64>,
     /// `--log-format`, if given
     pub log_format: Option<LogFormat>,
     /// `--log-level`
@@ -389,6 +395,7 @@ impl Config {
             )?,
             log_retain: size(given.log_retain, "log-retain", 64 << 20, 0..=1 << 40)?,
             log_segment: u32::try_from(log_segment).unwrap_or(u32::MAX),
+            disk_reserve: given.disk_reserve.map(|size| size.as_u64()),
             log_format: given.log_format,
             log_level: given.log_level.clone().unwrap_or_else(|| "info".to_owned()),
         })
@@ -426,6 +433,7 @@ impl Config {
             snapshot_every: Some(ByteSize(self.snapshot_every)),
             log_retain: Some(ByteSize(self.log_retain)),
             log_segment: Some(ByteSize(u64::from(self.log_segment))),
+            disk_reserve: self.disk_reserve.map(ByteSize),
             log_format: self.log_format,
             log_level: Some(self.log_level.clone()),
             insecure: given.insecure,

@@ -4,7 +4,9 @@
 //! main.rs      flags, logging, exit code
 //! node         opens, wires, starts and stops everything, in order
 //! config       every setting, once
+//! disk         how much room its file system has
 //! identity     the data directory: who this member is
+//! notify       what the service manager is told
 //! offline      a new cluster from a backup, or from one survivor
 //! listener     accepting connections, for both ports
 //! formats      the versions of what is written and sent
@@ -21,11 +23,13 @@
 //! Imports point down this list, and `node` may import everything.
 
 pub mod config;
+pub mod disk;
 pub mod engine;
 mod formats;
 pub mod identity;
 mod listener;
 pub mod node;
+mod notify;
 pub mod offline;
 pub mod raft;
 mod rpc;

@@ -208,6 +208,9 @@ async fn serve(config: Config) -> Result<(), Failure> {
     ));
     let (stop, shutdown) = watch::channel(false);
     tokio::spawn(signals(stop));
+    // A file beyond a limit of its size is a write that fails, said like any other, and not a
+    // reason to be killed.
+    let _limit = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
     node.run(shutdown).await
 }
 

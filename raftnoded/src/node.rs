@@ -18,16 +18,19 @@ mod tests;
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
+use tokio_util::task::AbortOnDropHandle;
 
 pub use failure::Failure;
 use open::Opened;
 
 use crate::{
     config::{Config, Fsync, Store},
+    disk::Disk,
     identity::{Belonging, DataDirectory, DirectoryError, Identity},
     listener::Connections,
+    notify,
     raft::{
-        Card, Compaction, Consensus, PeerServer, Settings, Stand, clock,
+        Card, Compaction, Consensus, PeerServer, Room, Settings, Stand, clock,
         log::{LogStore, Stamp},
         machine::Machine,
     },
@@ -58,6 +61,8 @@ pub struct Node {
     /// Where nobody could say yet whether another process is this member.
     unasked: Vec<String>,
     clock: clock::Source,
+    disk: Arc<Disk>,
+    _disk_watch: AbortOnDropHandle<()>,
 }
 
 impl Node {
@@ -76,12 +81,18 @@ impl Node {
         if config.fsync == Fsync::Never {
             tracing::warn!("--fsync never: a power cut may take back acknowledged writes");
         }
+        let disk =
+            Disk::new(directory.path(), config.disk_reserve).map_err(|source| Failure::Files {
+                path: directory.path().display().to_string(),
+                source,
+            })?;
         let service = Arc::new(Service::new(About {
             name: identity.name.clone(),
             client_address: client_address.clone(),
             peer_address: peer_address.clone(),
             store: identity.store,
             fsync: config.fsync,
+            disk: Arc::clone(&disk),
             auto_create_namespaces: config.auto_create_namespaces,
             bounds: Bounds {
                 max_value_bytes: config.max_value_bytes,
@@ -120,6 +131,8 @@ impl Node {
             client_address,
             peer_address,
             clock: clock::monotonic(),
+            _disk_watch: AbortOnDropHandle::new(tokio::spawn(Arc::clone(&disk).watch())),
+            disk,
         })
     }
 
@@ -198,6 +211,7 @@ impl Node {
             });
         }
         tracing::info!("stopping");
+        notify::stopping();
         let draining = self.service.drain(DRAIN);
         let handing_over = consensus.hand_over(None, HAND_OVER);
         tokio::join!(draining, handing_over);
@@ -213,6 +227,12 @@ impl Node {
     async fn close(&self) {
         self.clients.close().await;
         self.peers.shutdown().await;
+    }
+
+    /// Requests are answered from now on, if with no more than the reason why not.
+    fn ready(&self) {
+        self.service.set_ready();
+        notify::ready();
     }
 
     /// Opens log and store, and starts consensus.
@@ -243,6 +263,7 @@ impl Node {
         };
         let applied = store::applied(&*opened.engine)?.map_or(0, |position| position.index);
         let hub = Hub::new(self.config.watch_history, applied);
+        let room = Room::new(Arc::clone(&self.disk), opened.log.clone());
         let machine = Machine::new(
             Arc::clone(&opened.engine),
             belonging.cluster_id,
@@ -256,6 +277,7 @@ impl Node {
             opened.log.clone(),
             machine,
             opened.files,
+            room,
             &self.peers,
         )
         .await?;
@@ -277,6 +299,9 @@ impl Node {
             engine: opened.engine,
             hub,
         });
+        tokio::spawn(consensus.clone().keep_room());
+        notify::status(&notify::words(&consensus));
+        self.ready();
         Ok(consensus)
     }
 
@@ -381,7 +406,13 @@ fn advertised(given: Option<&String>, listener: &TcpListener) -> String {
 /// Logs what an operator wants to know of the consensus.
 async fn observe(consensus: Consensus) {
     let mut last = (None, 0);
+    let mut told = String::new();
     loop {
+        let words = notify::words(&consensus);
+        if words != told {
+            notify::status(&words);
+            told = words;
+        }
         let view = consensus.view();
         let now = (view.leader, view.term);
         if now != last {

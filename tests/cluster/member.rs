@@ -1,6 +1,7 @@
 //! One `raftnoded` process and what belongs to it on disk.
 
 use std::{
+    ffi::OsString,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -21,6 +22,7 @@ pub(crate) struct Member {
     data: PathBuf,
     output: PathBuf,
     settings: Vec<String>,
+    environment: Vec<(String, OsString)>,
     process: Option<Child>,
     paused: bool,
 }
@@ -35,6 +37,7 @@ impl Member {
             client: client.to_owned(),
             peer: peer.to_owned(),
             settings: Vec::new(),
+            environment: Vec::new(),
             process: None,
             paused: false,
         }
@@ -86,10 +89,20 @@ impl Member {
         data.clone_into(&mut self.data);
     }
 
+    /// Listens for other members elsewhere from the next start on: they cannot reach it there.
+    pub(crate) fn set_peer(&mut self, peer: &str) {
+        peer.clone_into(&mut self.peer);
+    }
+
     /// Further arguments from the next start on.
     pub(crate) fn set(&mut self, settings: &[&str]) {
         self.settings
             .extend(settings.iter().map(|setting| (*setting).to_owned()));
+    }
+
+    /// A variable of its environment from the next start on.
+    pub(crate) fn set_variable(&mut self, name: &str, value: impl Into<OsString>) {
+        self.environment.push((name.to_owned(), value.into()));
     }
 
     /// Nothing beyond name, addresses and directory from the next start on.
@@ -107,7 +120,8 @@ impl Member {
             .arg("--data-dir")
             .arg(&self.data)
             .args(["--threads", "1", "--log-format", "json"])
-            .args(&self.settings);
+            .args(&self.settings)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -117,16 +117,18 @@ impl Client {
         Fut: Future<Output = Result<Result<Result<T, Error>, RpcError>, Error>>,
     {
         let timeout = self.timeout;
-        let stale = matches!(kind, Kind::Read(Consistency::Stale));
+        let stale = matches!(kind, Kind::Read(consistency) if consistency.is_stale());
+        // Members whose state was too old for this read.
+        let mut too_old = Vec::new();
         let mut backoff = MIN_BACKOFF;
         let mut last = None;
         // Why an attempt of a write may have been carried out, if one may.
         let mut doubt = None;
         loop {
-            let routed = match self.router.current(stale) {
+            let routed = match self.router.current(stale, &too_old) {
                 Some(link) => Ok(link),
                 None => {
-                    let searching = self.router.link(stale);
+                    let searching = self.router.link(stale, &too_old);
                     match tokio::time::timeout_at(deadline.into(), searching).await {
                         Ok(routed) => routed,
                         Err(_) => return Err(doubt.unwrap_or_else(|| not_sent(last, timeout))),
@@ -149,6 +151,9 @@ impl Client {
                                 Ok(reply) => return Ok(reply),
                                 Err(error) => {
                                     self.heed(&link, &error);
+                                    if matches!(error, Error::TooStale { .. }) {
+                                        avoid(&mut too_old, &link);
+                                    }
                                     error
                                 }
                             }
@@ -191,6 +196,9 @@ impl Client {
             let pause = match &error {
                 Error::Overloaded { retry_after, .. } => (*retry_after).max(backoff),
                 // The next attempt goes elsewhere.
+                Error::TooStale { .. } if too_old.len() < self.router.addresses().len() => {
+                    Duration::ZERO
+                }
                 Error::NotLeader { leader: Some(_) } | Error::ShuttingDown if last.is_none() => {
                     Duration::ZERO
                 }
@@ -228,6 +236,12 @@ impl Client {
             _ => {}
         }
     }
+}
+
+/// A read goes to the other members before it comes back to this one.
+fn avoid(too_old: &mut Vec<String>, link: &Link) {
+    too_old.retain(|address| address != link.address());
+    too_old.push(link.address().to_owned());
 }
 
 /// The error of a request that certainly had no effect when its time was over.

@@ -70,7 +70,15 @@ impl Client {
                 None => self.leader_address(deadline).await?,
             };
             let left = deadline.saturating_duration_since(Instant::now());
-            let control = link::control(&leader, left).await?;
+            let control = match link::control(&leader, left).await {
+                Ok(control) => control,
+                // It may have died: another one is elected.
+                Err(error) if error.is_retryable() && Instant::now() < deadline => {
+                    tokio::time::sleep(super::call::MIN_BACKOFF).await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             match attempt(control, context_until(deadline)).await {
                 Ok(Err(Error::NotLeader { leader })) if Instant::now() < deadline => {
                     address = leader.map(|leader| leader.address);
@@ -91,7 +99,7 @@ impl Client {
     /// Where the leader's client API is.
     async fn leader_address(&self, deadline: Instant) -> Result<String, Error> {
         loop {
-            let error = match self.router.link(false).await {
+            let error = match self.router.link(false, &[]).await {
                 Ok(link) if link.leads() => return Ok(link.address().to_owned()),
                 Ok(_) => match self.router.leader() {
                     Some(leader) => return Ok(leader.address),

@@ -73,16 +73,18 @@ impl Router {
 
     /// Makes the first contact. A cluster without a leader is no error here: requests wait for one.
     pub(super) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        match self.link(true).await {
+        match self.link(true, &[]).await {
             Ok(_) | Err(Error::NoLeader { .. }) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// The connection in use, if there is one for such a request.
-    pub(super) fn current(self: &Arc<Self>, stale: bool) -> Option<Link> {
+    /// The connection in use, if there is one for such a request; not to a member that is to be
+    /// avoided.
+    pub(super) fn current(self: &Arc<Self>, stale: bool, avoid: &[String]) -> Option<Link> {
         let mut state = self.state();
-        let live = |link: &&Link| !link.is_closed();
+        let avoided = |link: &Link| avoid.iter().any(|address| address == link.address());
+        let live = |link: &&Link| !link.is_closed() && !avoided(link);
         match state.link.as_ref().filter(live).cloned() {
             Some(link) => {
                 if !link.leads() {
@@ -95,14 +97,19 @@ impl Router {
         }
     }
 
-    /// A connection for the next request: to the leader, or with `stale` to any member.
+    /// A connection for the next request: to the leader, or with `stale` to any member, one to
+    /// `avoid` only after all others, the one avoided for longest first.
     ///
     /// Boxed: rare, and long; requests carry its room with them otherwise.
-    pub(super) fn link(self: &Arc<Self>, stale: bool) -> BoxFuture<'_, Result<Link, Error>> {
+    pub(super) fn link<'a>(
+        self: &'a Arc<Self>,
+        stale: bool,
+        avoid: &'a [String],
+    ) -> BoxFuture<'a, Result<Link, Error>> {
         Box::pin(async move {
             let began = Instant::now();
             let mut last = self.search.lock().await;
-            if let Some(link) = self.current(stale) {
+            if let Some(link) = self.current(stale, avoid) {
                 return Ok(link);
             }
             if let Some((at, error)) = &*last
@@ -110,7 +117,7 @@ impl Router {
             {
                 return Err(error.clone());
             }
-            let found = self.look_for_leader(stale, !self.config.relay).await;
+            let found = self.look_for_leader(stale, !self.config.relay, avoid).await;
             *last = found.clone().err().map(|error| (Instant::now(), error));
             found
         })
@@ -125,7 +132,7 @@ impl Router {
         let this = Arc::clone(self);
         tokio::spawn(async move {
             let _one_at_a_time = this.search.lock().await;
-            if let Err(error) = this.look_for_leader(false, false).await {
+            if let Err(error) = this.look_for_leader(false, false, &[]).await {
                 tracing::debug!(%error, "the leader is still reached through another member");
             }
         });

@@ -40,7 +40,7 @@ struct Search {
 }
 
 impl Search {
-    fn begin(router: &Router) -> Self {
+    fn begin(router: &Router, avoid: &[String]) -> Self {
         let mut addresses = router.addresses();
         let state = router.state();
         if let Some(leader) = &state.leader {
@@ -52,6 +52,12 @@ impl Search {
         {
             addresses.retain(|address| address != silent);
             addresses.push(silent.clone());
+        }
+        for avoided in avoid {
+            if addresses.contains(avoided) {
+                addresses.retain(|address| address != avoided);
+                addresses.push(avoided.clone());
+            }
         }
         Self {
             waiting: addresses.into(),
@@ -178,13 +184,15 @@ fn reason(error: &Error) -> String {
 
 impl Router {
     /// A connection to the leader; with `stale` to whichever member answers first; with
-    /// `forwarding`, where the leader cannot be reached, to a member that can.
+    /// `forwarding`, where the leader cannot be reached, to a member that can; those to `avoid` are
+    /// asked last.
     pub(super) async fn look_for_leader(
         &self,
         stale: bool,
         forwarding: bool,
+        avoid: &[String],
     ) -> Result<Link, Error> {
-        let mut search = Search::begin(self);
+        let mut search = Search::begin(self, avoid);
         let mut awaited = false;
         let mut dials = FuturesUnordered::new();
         loop {

@@ -1,6 +1,7 @@
 //! The client against members that are played: real sockets, chosen misbehaviour.
 
 mod exactly_once;
+mod stale;
 
 use std::{
     sync::{Arc, Mutex},
@@ -162,7 +163,15 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
                 let _ = connection.send(response).await;
                 continue;
             }
-            _ => panic!("only puts are sent"),
+            DataRequest::Get { .. } => {
+                let response = Response {
+                    request_id: request.id,
+                    message: Ok(DataResponse::Get(stale::answer(&me, &script))),
+                };
+                let _ = connection.send(response).await;
+                continue;
+            }
+            _ => panic!("only puts and gets are sent"),
         };
         let answer = {
             let mut script = script.lock().unwrap();

@@ -266,6 +266,7 @@ impl Watch {
                 entries: Vec::new(),
                 next: None,
                 revision,
+                staleness: None,
             }),
             reply => reply,
         }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use common::types::CountRequest;
 use serde::Serialize;
 
-use super::{Session, optional_bytes};
+use super::{Session, aged::Aged, optional_bytes};
 use crate::{
     cli::ReadArgs,
     failure::Failure,
@@ -29,6 +29,8 @@ struct Counted<'a> {
     count: u64,
     #[serde(serialize_with = "json::as_string")]
     revision: u64,
+    #[serde(flatten)]
+    aged: Option<Aged>,
 }
 
 impl Record for Counted<'_> {
@@ -47,18 +49,20 @@ pub(crate) async fn run(
     session: &Session,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let consistency = args.read.consistency()?;
     let client = session.connect(output).await?;
     let reply = client
         .count(CountRequest {
             namespace: args.namespace.clone(),
             prefix: optional_bytes(args.prefix.as_ref()).unwrap_or_default(),
-            consistency: args.read.consistency.into(),
+            consistency,
         })
         .await?;
     output.record(&Counted {
         namespace: &args.namespace,
         count: reply.count,
         revision: reply.revision,
+        aged: reply.staleness.map(Into::into),
     })
 }
 
@@ -75,6 +79,7 @@ mod tests {
                     namespace: "default",
                     count: 1_234_567,
                     revision: 9,
+                    aged: None,
                 })
             })
         };

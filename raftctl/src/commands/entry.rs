@@ -1,8 +1,9 @@
 //! An entry as `get --meta`, `ls` and `--prev` print it.
 
-use common::types::{Entry, LeaseId};
+use common::types::{Entry, LeaseId, Staleness};
 use serde::Serialize;
 
+use super::aged::Aged;
 use crate::output::{
     Record, Row, Style,
     bytes::{base64, escape, hex},
@@ -140,6 +141,8 @@ pub(crate) struct EntryRow<'a> {
     key: json::Key<'a>,
     #[serde(flatten)]
     state: State<'a>,
+    #[serde(flatten)]
+    aged: Option<Aged>,
     #[serde(skip)]
     entry: &'a Entry,
     #[serde(skip)]
@@ -155,6 +158,7 @@ impl<'a> EntryRow<'a> {
             namespace,
             key: json::Key::new(&entry.key),
             state: State::new(entry, form),
+            aged: None,
             entry,
             form,
             columns: Columns {
@@ -162,6 +166,12 @@ impl<'a> EntryRow<'a> {
                 lives: true,
             },
         }
+    }
+
+    /// With how old it may be, if it was read so.
+    pub(crate) fn aged(mut self, staleness: Option<Staleness>) -> Self {
+        self.aged = staleness.map(Into::into);
+        self
     }
 
     /// As a row of a listing.
@@ -181,6 +191,7 @@ impl<'a> EntryRow<'a> {
         if !self.columns.keys_only {
             fields.extend(state_fields(Some(self.entry), self.form));
         }
+        fields.extend(self.aged.iter().flat_map(Aged::fields));
         fields
     }
 }
@@ -226,6 +237,9 @@ impl Record for EntryRow<'_> {
         }
         if let Some(id) = self.entry.lease {
             lines.push(("lease", id.to_string()));
+        }
+        if let Some(aged) = self.aged {
+            lines.extend(aged.facts());
         }
         facts(&lines, style.color)
     }

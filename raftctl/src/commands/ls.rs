@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 
 use bytes::Bytes;
-use common::types::{Entry, ListRequest};
+use common::types::{Entry, ListRequest, Staleness};
 use serde::Serialize;
 
 use super::{
     Session,
+    aged::Aged,
     entry::{Columns, EntryRow},
     optional_bytes,
 };
@@ -26,6 +27,7 @@ Without --limit everything is listed, page by page as it arrives; keys written m
 not be seen. Where --limit leaves more, the token for --page is on stderr, with -o json in a last
 object {\"next_page\": ...} on stdout. On a terminal long lines are cut. Where a key does not live for
 ever the table has a column TTL: how long it will live on.
+A stale listing says on stderr how old its first page may be.
 plain: KEY, VALUE, REVISION, VERSION, CREATE_REVISION, TTL_MS, LEASE; with --keys-only: KEY.
 
 Examples:
@@ -74,6 +76,7 @@ pub(crate) async fn run(
     session: &Session,
     output: &mut Output,
 ) -> Result<(), Failure> {
+    let consistency = args.read.consistency()?;
     let client = session.connect(output).await?;
     let mut request = ListRequest {
         namespace: args.namespace.clone(),
@@ -84,7 +87,7 @@ pub(crate) async fn run(
         page: args.page.clone(),
         reverse: args.reverse,
         keys_only: args.keys_only,
-        consistency: args.read.consistency.into(),
+        consistency,
         view: None,
     };
     let mut columns = Columns {
@@ -94,9 +97,11 @@ pub(crate) async fn run(
     let mut table = Table::new(columns.heads());
     let mut remaining = args.limit;
     let mut any = false;
+    let mut oldest: Option<Staleness> = None;
     loop {
         request.limit = remaining.map_or(0, |left| u32::try_from(left).unwrap_or(u32::MAX));
         let reply = client.list(request.clone()).await?;
+        oldest = oldest.or(reply.staleness);
         if !columns.lives && reply.entries.iter().any(is_mortal) {
             // A page further on, the table begins anew under a heading that has the column.
             columns.lives = true;
@@ -123,6 +128,9 @@ pub(crate) async fn run(
     }
     if !any && output.format() == Format::Table {
         output.note("no keys");
+    }
+    if let Some(staleness) = oldest {
+        output.note(&Aged::from(staleness).sentence());
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The commands, one file each: its arguments and `run`.
 
+mod aged;
 pub(crate) mod bench;
 mod child;
 pub(crate) mod completion;

@@ -11,6 +11,7 @@ use super::{Failure, Node};
 use crate::{
     config::{Addresses, Peers},
     identity::{Belonging, DirectoryError},
+    notify,
     raft::{
         Admission, Candidate, Consensus, Founder,
         double::{self, Double},
@@ -43,10 +44,13 @@ impl Node {
     }
 
     async fn find_cluster(&self) -> Result<Belonging, Failure> {
+        // Nothing is left to read, and how long the others take is not known.
+        self.ready();
         if let Some(Addresses(members)) = &self.config.join {
             return self.join(members).await;
         }
         if self.config.wait {
+            notify::status("waits to be added to a cluster");
             self.service.joins();
             return Ok(admitted(join::wait(&self.peers).await));
         }
@@ -56,6 +60,7 @@ impl Node {
                 ..nothing(rand::random(), 1)
             });
         };
+        notify::status("waits for the other members of --peers");
         match formation::form(&self.peers, self.founder(peers)).await {
             Ok(formed) => Ok(Belonging {
                 founders: formed.founders.into_iter().map(Into::into).collect(),
@@ -80,6 +85,7 @@ impl Node {
     }
 
     async fn join(&self, members: &[String]) -> Result<Belonging, Failure> {
+        notify::status("asks to become a member");
         self.service.joins();
         let candidate = Candidate {
             name: self.identity.name.clone(),

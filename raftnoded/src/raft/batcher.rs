@@ -26,6 +26,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use super::{
     ProposeError, RaftHandle,
     clock::Clock,
+    room::Room,
     types::{Proposal, TypeConfig},
 };
 use crate::store::{self, Outcome, Rejection};
@@ -79,9 +80,9 @@ pub(super) struct Batcher {
 
 impl Batcher {
     /// Starts the task that feeds a node. It ends when the last handle is dropped.
-    pub(super) fn start(raft: RaftHandle, clock: Clock) -> Self {
+    pub(super) fn start(raft: RaftHandle, clock: Clock, room: Arc<Room>) -> Self {
         let (queue, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(run(raft, clock, waiting));
+        tokio::spawn(run(raft, clock, room, waiting));
         Self {
             queue,
             room: Arc::new(Semaphore::new(MAX_WAITING_BYTES)),
@@ -121,7 +122,12 @@ impl Batcher {
     }
 }
 
-async fn run(raft: RaftHandle, clock: Clock, mut waiting: mpsc::UnboundedReceiver<Waiting>) {
+async fn run(
+    raft: RaftHandle,
+    clock: Clock,
+    room: Arc<Room>,
+    mut waiting: mpsc::UnboundedReceiver<Waiting>,
+) {
     let mut batch = Vec::new();
     while let Some(first) = waiting.recv().await {
         let mut bytes = 0;
@@ -137,7 +143,13 @@ async fn run(raft: RaftHandle, clock: Clock, mut waiting: mpsc::UnboundedReceive
                 None
             };
         }
-        if !batch.is_empty() {
+        // Much may have been let in while there was room.
+        if let Err(no_room) = room.accepts(true) {
+            for write in batch.drain(..) {
+                let refused = ProposeError::NoRoom(no_room.clone());
+                let _ = write.answer.send(Err(refused));
+            }
+        } else if !batch.is_empty() {
             write(&raft, clock.stamp(), mem::take(&mut batch)).await;
         }
     }

@@ -30,6 +30,7 @@ use super::types::{
     Aim, Entry, LogId, MemberInfo, Membership, Payload, Proposal, StoredMembership, TypeConfig,
     Vote, log_id,
 };
+use crate::disk::Level;
 
 /// The version of the membership's form.
 const MEMBERSHIP_VERSION: u8 = 2;
@@ -359,43 +360,63 @@ impl Wire for Append {
 
 /// The answer to an [`Append`]; answers come in the order of the requests.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Appended {
+pub(super) struct Appended {
+    /// How much room there is on the disk of the member that answers: a [`Level`] as a number.
+    pub(super) level: u8,
+    result: AppendResult,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum AppendResult {
     /// Everything up to here is on disk.
     Matching(Option<WireLogId>),
     /// The entry before those sent is not in the log.
     Conflict(WireLogId),
     /// A later leader is known.
     HigherVote(WireVote),
+    /// There is no room for the entries.
+    NoRoom,
 }
 
-impl From<StreamAppendResult<TypeConfig>> for Appended {
-    fn from(result: StreamAppendResult<TypeConfig>) -> Self {
-        match result {
-            Ok(matching) => Self::Matching(matching.map(Into::into)),
-            Err(StreamAppendError::Conflict(id)) => Self::Conflict(id.into()),
-            Err(StreamAppendError::HigherVote(vote)) => Self::HigherVote(vote.into()),
+/// The member has no room for the entries sent.
+#[derive(Debug)]
+pub(super) struct NoRoom;
+
+impl Appended {
+    pub(super) fn new(result: StreamAppendResult<TypeConfig>, level: Level) -> Self {
+        Self {
+            level: level as u8,
+            result: match result {
+                Ok(matching) => AppendResult::Matching(matching.map(Into::into)),
+                Err(StreamAppendError::Conflict(id)) => AppendResult::Conflict(id.into()),
+                Err(StreamAppendError::HigherVote(vote)) => AppendResult::HigherVote(vote.into()),
+            },
         }
     }
-}
 
-impl From<Appended> for StreamAppendResult<TypeConfig> {
-    fn from(answer: Appended) -> Self {
-        match answer {
-            Appended::Matching(matching) => Ok(matching.map(Into::into)),
-            Appended::Conflict(id) => Err(StreamAppendError::Conflict(id.into())),
-            Appended::HigherVote(vote) => Err(StreamAppendError::HigherVote(vote.into())),
+    pub(super) fn no_room(level: Level) -> Self {
+        Self {
+            level: level as u8,
+            result: AppendResult::NoRoom,
         }
     }
-}
 
-/// The same answer, for a caller that sent a single request.
-pub(super) fn single_append(answer: Appended) -> AppendEntriesResponse<TypeConfig> {
-    match answer {
-        Appended::Matching(matching) => {
-            AppendEntriesResponse::PartialSuccess(matching.map(Into::into))
+    pub(super) fn result(self) -> Result<StreamAppendResult<TypeConfig>, NoRoom> {
+        match self.result {
+            AppendResult::Matching(matching) => Ok(Ok(matching.map(Into::into))),
+            AppendResult::Conflict(id) => Ok(Err(StreamAppendError::Conflict(id.into()))),
+            AppendResult::HigherVote(vote) => Ok(Err(StreamAppendError::HigherVote(vote.into()))),
+            AppendResult::NoRoom => Err(NoRoom),
         }
-        Appended::Conflict(_) => AppendEntriesResponse::Conflict,
-        Appended::HigherVote(vote) => AppendEntriesResponse::HigherVote(vote.into()),
+    }
+
+    /// The same, for a caller that sent a single request.
+    pub(super) fn single(self) -> Result<AppendEntriesResponse<TypeConfig>, NoRoom> {
+        Ok(match self.result()? {
+            Ok(matching) => AppendEntriesResponse::PartialSuccess(matching),
+            Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
+            Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
+        })
     }
 }
 

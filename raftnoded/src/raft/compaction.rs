@@ -15,7 +15,7 @@ use std::{
 
 use openraft::async_runtime::WatchReceiver;
 
-use super::{Consensus, RaftHandle, log::LogStore, machine::Progress};
+use super::{Consensus, RaftHandle, log::LogStore, machine::Progress, room::Room};
 
 /// How often the log is measured.
 const EVERY: Duration = Duration::from_millis(250);
@@ -99,6 +99,7 @@ pub(super) async fn run(
     raft: RaftHandle,
     log: LogStore,
     progress: Arc<Progress>,
+    room: Arc<Room>,
     compaction: Compaction,
 ) {
     let mut clock = tokio::time::interval(EVERY);
@@ -124,15 +125,16 @@ pub(super) async fn run(
             asked = None;
         }
         before = durable;
-        let due = compaction
-            .snapshot_every
-            .max(progress.snapshot_bytes.load(Ordering::Relaxed));
-        if asked.is_none()
-            && applied >= durable
-            && log.bytes_from(durable) >= due
-            && raft.trigger().snapshot().await.is_ok()
-        {
-            asked = Some(Instant::now());
+        let size = progress.snapshot_bytes.load(Ordering::Relaxed);
+        let behind = log.bytes_from(durable);
+        if asked.is_none() && applied >= durable && behind >= compaction.snapshot_every.max(size) {
+            // About as large as the last one, or all new. One that fails for want of room all the
+            // same does no harm.
+            let fits = room.has(size.max(behind));
+            room.snapshot_waits(!fits);
+            if fits && raft.trigger().snapshot().await.is_ok() {
+                asked = Some(Instant::now());
+            }
         }
         let covered = durable.checked_sub(1);
         if let Some(upto) = log.purgeable(compaction.retain).min(covered)

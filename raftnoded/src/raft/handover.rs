@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use openraft::{Instant as _, async_runtime::WatchReceiver};
 
 use super::Consensus;
+use crate::disk::Level;
 
 impl Consensus {
     /// If this member leads, hands leadership to a voter, or if none is named to the one that is
@@ -43,7 +44,11 @@ impl Consensus {
                 let last = metrics.heartbeat.as_ref().and_then(|all| all.get(id));
                 last.is_some_and(|at| at.is_some_and(|at| at.elapsed() < self.silence))
             })
-            .max_by_key(|(_, matching)| matching.map(|id| id.index()))
+            // One without room would hand it on at once.
+            .max_by_key(|(id, matching)| {
+                let has_room = self.room.level_of(**id) < Level::Full;
+                (has_room, matching.map(|id| id.index()))
+            })
             .map(|(id, _)| *id)
     }
 }

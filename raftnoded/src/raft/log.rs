@@ -197,6 +197,16 @@ impl LogStore {
         self.shared.wal.stats()
     }
 
+    /// See [`Wal::is_space_low`].
+    pub fn is_space_low(&self) -> bool {
+        self.shared.wal.is_space_low()
+    }
+
+    /// See [`Wal::make_room`].
+    pub fn make_room(&self) {
+        self.shared.wal.make_room();
+    }
+
     /// Whose log this is; none if it was never stamped.
     pub fn stamp(&self) -> Option<Stamp> {
         self.state().index.stamp

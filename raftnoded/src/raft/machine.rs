@@ -33,6 +33,7 @@ use super::{
     types::{Entry, LogId, Reply, SnapshotMeta, StoredMembership, TypeConfig, log_id},
 };
 use crate::{
+    disk::is_lack_of_room,
     engine::{Engine, EngineError, Reader, View},
     store::{self, Applied, Applier, Command, Event, Operation, Position, Proposal},
     watch::Hub,
@@ -440,10 +441,20 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             }
         })
         .await
-        .map_err(io::Error::other)??;
+        .map_err(io::Error::other)?;
+        let snapshot = snapshot_of(Arc::clone(&self.view))?;
+        let bytes = match bytes {
+            Ok(bytes) => bytes,
+            // An error would end the member. Without `durable` going on, the log keeps what this
+            // snapshot does not cover, and another one will be taken.
+            Err(error) if is_lack_of_room(&error) => {
+                tracing::warn!(%error, "snapshot not taken");
+                return Ok(snapshot);
+            }
+            Err(error) => return Err(error),
+        };
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         self.progress.durable.fetch_max(covered, Ordering::AcqRel);
-        let snapshot = snapshot_of(Arc::clone(&self.view))?;
         tracing::info!(
             index = snapshot.meta.last_log_id.map(|id| id.index()),
             bytes,

@@ -44,11 +44,13 @@ mod failover;
 pub mod formation;
 mod handover;
 pub mod join;
+mod lag;
 pub mod log;
 pub mod machine;
 mod membership;
 mod network;
 mod peer;
+mod room;
 mod roster;
 pub mod salvage;
 mod server;
@@ -56,6 +58,7 @@ mod standing;
 #[cfg(test)]
 mod tests;
 mod tracker;
+mod transfers;
 pub mod types;
 mod view;
 mod visit;
@@ -75,19 +78,24 @@ use barrier::Barrier;
 use batcher::Batcher;
 use clock::Clock;
 use contact::Contact;
+use lag::Samples;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
 use membership::Governor;
-use network::{Factory, Me, addresses::Addresses};
+use network::{Factory, Me, Shared, addresses::Addresses};
 use peer::Announcement;
 use server::{Membered, Phase};
 use tracker::Tracker;
+use transfers::Transfers;
 use types::{MemberInfo, TypeConfig};
 
 pub use compaction::{CompactError, Compaction};
+pub use lag::Lag;
 pub use membership::{Addition, ChangeError, Edit};
 pub use peer::{Admission, Candidate, Card, Founder, PEER_PROTOCOL, Stand};
+pub use room::{NoRoom, Room};
 pub use server::PeerServer;
+pub use transfers::TransferView;
 pub use view::{MemberView, Role, View};
 
 type RaftHandle = Raft<TypeConfig, Machine>;
@@ -104,6 +112,9 @@ pub enum ProposeError {
     /// No majority took the writes before this one in time. Not written.
     #[error("no majority took the writes before this one")]
     NoQuorum,
+    /// The disks are full. Not written.
+    #[error("there is no room on disk")]
+    NoRoom(NoRoom),
     /// This member is stopping. Not written.
     #[error("this member is stopping")]
     Stopped,
@@ -174,8 +185,12 @@ pub struct Consensus {
     progress: Arc<Progress>,
     clock: Clock,
     tracker: Tracker,
+    contact: Arc<Contact>,
     governor: Arc<Governor>,
     dismissal: standing::Dismissal,
+    room: Arc<Room>,
+    transfers: Transfers,
+    samples: Samples,
     /// A leader that was silent for this long is none.
     silence: Duration,
     compaction: Compaction,
@@ -193,6 +208,7 @@ impl Consensus {
         log: LogStore,
         machine: Machine,
         files: SnapshotFiles,
+        room: Arc<Room>,
         server: &PeerServer,
     ) -> Result<Self, StartError> {
         let me = Me {
@@ -204,12 +220,15 @@ impl Consensus {
         let clock = machine.clock();
         let addresses = Addresses::default();
         let (dismissal, _) = watch::channel(None);
-        let factory = Factory::new(
-            me,
-            settings.append_in_flight,
+        let transfers = Transfers::default();
+        let shared = Shared::new(
+            Arc::clone(&room),
+            transfers.clone(),
+            Arc::clone(&progress),
             addresses.clone(),
             dismissal.clone(),
         );
+        let factory = Factory::new(me, settings.append_in_flight, shared);
         let raft = Raft::new(
             settings.node_id,
             Arc::new(config(settings)?),
@@ -223,9 +242,12 @@ impl Consensus {
             raft.clone(),
             log.clone(),
             Arc::clone(&progress),
+            Arc::clone(&room),
             settings.compaction,
         ));
         let silence = settings.election_timeout * 4;
+        let samples = Samples::default();
+        tokio::spawn(samples.clone().take(raft.clone()));
         let contact = Arc::new(Contact::new());
         let rivals = Arc::new(failover::Rivals::new());
         tokio::spawn(failover::run(
@@ -253,6 +275,8 @@ impl Consensus {
             progress: Arc::clone(&progress),
             governor: Arc::clone(&governor),
             dismissal: dismissal.clone(),
+            room: Arc::clone(&room),
+            transfers: transfers.clone(),
         })));
         tokio::spawn(addresses.follow(raft.clone()));
         tokio::spawn(standing::run(
@@ -267,17 +291,26 @@ impl Consensus {
                 peer_address: settings.peer_address.clone(),
             },
         ));
-        let tracker = Tracker::start(settings.node_id, raft.clone(), contact, silence);
+        let tracker = Tracker::start(
+            settings.node_id,
+            raft.clone(),
+            Arc::clone(&contact),
+            silence,
+        );
         let consensus = Self {
-            batcher: Batcher::start(raft.clone(), clock.clone()),
+            batcher: Batcher::start(raft.clone(), clock.clone(), Arc::clone(&room)),
             barrier,
             raft,
             log,
             progress,
             clock,
             tracker,
+            contact,
             governor,
             dismissal,
+            room,
+            transfers,
+            samples,
             silence,
             compaction: settings.compaction,
             node_id: settings.node_id,

@@ -14,7 +14,7 @@ use std::{
     io,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::Duration,
 };
@@ -38,13 +38,15 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    codec::{self, Append},
-    machine::SnapshotData,
+    codec::{Append, Appended, NoRoom},
+    machine::{Progress, SnapshotData},
     peer::{
         self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
         TransferReply,
     },
+    room::Room,
     standing::Dismissal,
+    transfers::Transfers,
     types::{MemberInfo, TypeConfig, Vote},
 };
 use addresses::Addresses;
@@ -72,15 +74,46 @@ struct Peer {
     id: u64,
     /// As the membership had it at first; the address may have changed since.
     info: MemberInfo,
-    addresses: Addresses,
-    dismissal: Dismissal,
     control: Mutex<Option<Connection<ControlReply, ControlRequest>>>,
     /// Whether it answered when it was last called.
     reachable: AtomicBool,
     /// When a refusal was last logged.
     refused: std::sync::Mutex<Option<Instant>>,
+    /// What it last said of its room: a [`Level`](crate::disk::Level) as a number.
+    level: Arc<AtomicU8>,
+    /// What all calls to all members share.
+    shared: Arc<Shared>,
+}
+
+/// What all calls to all members share.
+pub(super) struct Shared {
     /// One snapshot leaves this member at a time.
-    sending: Arc<Semaphore>,
+    sending: Semaphore,
+    pub(super) room: Arc<Room>,
+    pub(super) transfers: Transfers,
+    pub(super) progress: Arc<Progress>,
+    addresses: Addresses,
+    /// Where it is noted who says that this member was removed.
+    dismissal: Dismissal,
+}
+
+impl Shared {
+    pub(super) fn new(
+        room: Arc<Room>,
+        transfers: Transfers,
+        progress: Arc<Progress>,
+        addresses: Addresses,
+        dismissal: Dismissal,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            sending: Semaphore::new(1),
+            room,
+            transfers,
+            progress,
+            addresses,
+            dismissal,
+        })
+    }
 }
 
 impl Peer {
@@ -110,7 +143,7 @@ impl Peer {
             ),
             Answer::Refused { message } => message,
             Answer::Removed { by } => {
-                self.dismissal.send_replace(Some(by));
+                self.shared.dismissal.send_replace(Some(by));
                 return Err(removed());
             }
             _ => {
@@ -126,8 +159,16 @@ impl Peer {
 
     /// Where it is now.
     fn address(&self) -> String {
-        let known = self.addresses.of(self.id);
+        let known = self.shared.addresses.of(self.id);
         known.unwrap_or_else(|| self.info.peer_address.clone())
+    }
+
+    /// Takes note of the room that a member says it has.
+    fn heard(&self, answer: Appended) -> Appended {
+        if self.level.load(Ordering::Relaxed) != answer.level {
+            self.level.store(answer.level, Ordering::Relaxed);
+        }
+        answer
     }
 
     /// Says when it changes, not at every call.
@@ -197,6 +238,14 @@ fn unreachable(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Unreachable(Unreachable::new(error))
 }
 
+/// Taken for unreachable by openraft, which then waits before it tries again.
+fn no_room() -> RPCError<TypeConfig> {
+    unreachable(&io::Error::new(
+        io::ErrorKind::StorageFull,
+        "its disk is full",
+    ))
+}
+
 fn broken(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Network(NetworkError::new(error))
 }
@@ -206,27 +255,17 @@ pub(super) struct Factory {
     me: Me,
     in_flight: usize,
     peers: HashMap<u64, Arc<Peer>>,
-    sending: Arc<Semaphore>,
-    addresses: Addresses,
-    dismissal: Dismissal,
+    shared: Arc<Shared>,
 }
 
 impl Factory {
-    /// `in_flight`: how many append requests may be unanswered on one connection. Who says that this
-    /// member was removed is noted in `dismissal`.
-    pub(super) fn new(
-        me: Me,
-        in_flight: usize,
-        addresses: Addresses,
-        dismissal: Dismissal,
-    ) -> Self {
+    /// `in_flight`: how many append requests may be unanswered on one connection.
+    pub(super) fn new(me: Me, in_flight: usize, shared: Arc<Shared>) -> Self {
         Self {
             me,
             in_flight: in_flight.max(1),
             peers: HashMap::new(),
-            sending: Arc::new(Semaphore::new(1)),
-            addresses,
-            dismissal,
+            shared,
         }
     }
 }
@@ -243,12 +282,11 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
                     me: self.me,
                     id: target,
                     info: node.clone(),
-                    addresses: self.addresses.clone(),
-                    dismissal: self.dismissal.clone(),
                     control: Mutex::new(None),
                     reachable: AtomicBool::new(true),
                     refused: std::sync::Mutex::new(None),
-                    sending: Arc::clone(&self.sending),
+                    level: self.shared.room.of(target),
+                    shared: Arc::clone(&self.shared),
                 });
                 self.peers.insert(target, Arc::clone(&peer));
                 peer
@@ -291,8 +329,12 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 Some(Err(error)) => return Err(broken(&error)),
                 None => return Err(broken(&io::ErrorKind::UnexpectedEof.into())),
             };
-            self.lane = Some(lane);
-            Ok(codec::single_append(answer))
+            let answer = self.peer.heard(answer).single();
+            if answer.is_ok() {
+                // The member ends the connection after a refusal.
+                self.lane = Some(lane);
+            }
+            answer.map_err(|NoRoom| no_room())
         };
         tokio::time::timeout(option.soft_ttl(), single)
             .await
@@ -330,8 +372,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 &mut self.lane,
                 futures::stream::iter([first]).chain(input),
                 self.in_flight,
-                self.peer.me.id,
-                self.peer.id,
+                &self.peer,
             ));
             Ok(answers)
         })
@@ -433,7 +474,7 @@ impl Network {
         match self.peer.control(request, option.soft_ttl()).await {
             Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
             Ok(ControlReply::Removed { by }) => {
-                self.peer.dismissal.send_replace(Some(by));
+                self.peer.shared.dismissal.send_replace(Some(by));
                 Err(unreachable(&removed()))
             }
             Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),

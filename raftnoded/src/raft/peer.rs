@@ -272,6 +272,8 @@ pub(super) enum SnapshotFrame {
         vote: WireVote,
         last: Option<WireLogId>,
         membership: Bytes,
+        /// About how many bytes there will be; 0 if that is not known.
+        bytes: u64,
     },
     Chunk(Bytes),
     End,

@@ -5,15 +5,19 @@
 
 use std::{
     io,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use common::transport::{self, Connection, MAX_HANDSHAKE_BYTES, framed};
 use futures::{FutureExt, SinkExt, StreamExt};
 use openraft::{
+    EntryPayload,
     async_runtime::WatchReceiver,
-    raft::{TransferLeaderError, VoteRequest},
+    raft::{AppendEntriesRequest, TransferLeaderError, VoteRequest},
     storage::Snapshot,
 };
 use tokio::{
@@ -34,16 +38,21 @@ use super::{
         self, Admission, Answer, Card, Channel, ControlReply, ControlRequest, Founder, Greeted,
         Purpose, SnapshotFrame, SnapshotReply, Stand, TransferReply,
     },
+    room::Room,
     standing::Dismissal,
+    transfers::Transfers,
     types::{SnapshotMeta, TypeConfig, Vote},
 };
-use crate::{listener::Connections, store};
+use crate::{disk::Level, listener::Connections, store};
 
 /// A caller that does not greet within this time is hung up on.
 const GREETING: Duration = Duration::from_secs(5);
 
 /// Connections accepted at once: a member needs four from each other member.
 const MAX_CONNECTIONS: usize = 1024;
+
+/// After so many bytes of a snapshot it is asked anew whether the disk has room.
+const CHECK_ROOM: usize = 8 << 20;
 
 /// What this member is at the moment.
 #[derive(Clone)]
@@ -68,6 +77,8 @@ pub(super) struct Membered {
     pub(super) progress: Arc<Progress>,
     pub(super) governor: Arc<Governor>,
     pub(super) dismissal: Dismissal,
+    pub(super) room: Arc<Room>,
+    pub(super) transfers: Transfers,
 }
 
 /// Answers other members.
@@ -172,7 +183,7 @@ impl PeerServer {
                             .await
                     }
                     Channel::Watch => serve_watch(peer::open(connection)).await,
-                    Channel::Snapshot => member.serve_snapshot(peer::open(connection)).await,
+                    Channel::Snapshot => member.serve_snapshot(from, peer::open(connection)).await,
                 }
             }
             Purpose::Inquiry => connection.send(Answer::Present(self.card())).await,
@@ -335,6 +346,8 @@ impl Membered {
         let (mut answers, requests) = lane.split();
         // openraft reads the requests in a task of its own: it must end with this one.
         let ended = CancellationToken::new();
+        let (no_room, room) = (Arc::new(AtomicBool::new(false)), Arc::clone(&self.room));
+        let refused = Arc::clone(&no_room);
         let _end = ended.clone().drop_guard();
         let requests = requests
             .take_while(|request| {
@@ -344,6 +357,11 @@ impl Membered {
                 std::future::ready(request.is_ok())
             })
             .filter_map(|request| std::future::ready(request.ok().map(|append| append.0)))
+            .take_while(move |request| {
+                let refuse = carries_commands(request) && room.level() == Level::Exhausted;
+                refused.store(refuse, Ordering::Relaxed);
+                std::future::ready(!refuse)
+            })
             .take_until(ended.cancelled_owned());
         // Fused: it is polled once more after its end.
         let mut results = Box::pin(self.raft.stream_append(requests).fuse());
@@ -356,13 +374,17 @@ impl Membered {
                 if !refused {
                     self.contact.heard();
                 }
-                answers.feed(result.into()).await?;
+                let answer = Appended::new(result, self.room.level());
+                answers.feed(answer).await?;
                 if refused {
                     return answers.flush().await;
                 }
                 next = results.next().now_or_never().flatten();
             }
             answers.flush().await?;
+        }
+        if no_room.load(Ordering::Relaxed) {
+            answers.send(Appended::no_room(self.room.level())).await?;
         }
         Ok(())
     }
@@ -413,9 +435,10 @@ impl Membered {
     /// Receives a snapshot into a file, verifies it, and installs it.
     async fn serve_snapshot(
         &self,
+        from: u64,
         mut lane: Connection<SnapshotFrame, SnapshotReply>,
     ) -> io::Result<()> {
-        let reply = match self.receive_snapshot(&mut lane).await {
+        let reply = match self.receive_snapshot(from, &mut lane).await {
             Ok(vote) => SnapshotReply::Installed(vote.into()),
             Err(error) => {
                 tracing::warn!(%error, "snapshot not installed");
@@ -429,12 +452,14 @@ impl Membered {
 
     async fn receive_snapshot(
         &self,
+        from: u64,
         lane: &mut Connection<SnapshotFrame, SnapshotReply>,
     ) -> io::Result<Vote> {
         let Some(SnapshotFrame::Begin {
             vote,
             last,
             membership,
+            bytes,
         }) = lane.next().await.transpose()?
         else {
             return Err(io::Error::other("a snapshot must begin with its header"));
@@ -447,14 +472,36 @@ impl Membered {
             index = meta.last_log_id.map(|id| id.index()),
             "receiving a snapshot"
         );
+        if !self.room.has(bytes) {
+            return Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!("the disk has no room for a snapshot of {bytes} bytes"),
+            ));
+        }
+        let total = (bytes > 0).then_some(bytes);
+        let under_way = self.transfers.begin(false, from, total);
+        let room = Arc::clone(&self.room);
         let file = self.files.incoming()?;
         let (chunks, mut receive) = tokio::sync::mpsc::channel::<bytes::Bytes>(4);
         let cluster_id = self.me.cluster_id;
         let index = meta.last_log_id.map(|id| id.index());
         let written = tokio::task::spawn_blocking(move || {
             let mut file = file;
+            let mut unchecked = 0;
             while let Some(chunk) = receive.blocking_recv() {
+                unchecked += chunk.len();
+                if unchecked >= CHECK_ROOM {
+                    unchecked = 0;
+                    // What was announced is about right; the log needs the rest.
+                    if !room.has(0) {
+                        return Err(io::Error::new(
+                            io::ErrorKind::StorageFull,
+                            "the disk has no room for the rest of the snapshot",
+                        ));
+                    }
+                }
                 io::Write::write_all(&mut file, &chunk)?;
+                under_way.add(chunk.len());
             }
             file.as_file().sync_all()?;
             let path = file.into_temp_path();
@@ -510,6 +557,12 @@ impl Membered {
 async fn serve_watch(mut lane: Connection<ControlRequest, ControlReply>) -> io::Result<()> {
     while lane.next().await.transpose()?.is_some() {}
     Ok(())
+}
+
+/// Whether a request has more than what a leader needs to lead and to change the membership.
+fn carries_commands(request: &AppendEntriesRequest<TypeConfig>) -> bool {
+    let mut payloads = request.entries.iter().map(|entry| &entry.payload);
+    payloads.any(|payload| matches!(payload, EntryPayload::Normal(_)))
 }
 
 fn transfer_reply(reply: Result<(), TransferLeaderError<TypeConfig>>) -> TransferReply {

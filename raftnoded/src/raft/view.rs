@@ -124,6 +124,16 @@ impl Consensus {
         waited.unwrap_or(false)
     }
 
+    /// How long ago this member last heard from a leader; for a leader, how long ago a majority
+    /// answered it. None if that never happened.
+    pub fn since_leader(&self) -> Option<Duration> {
+        if self.leads() {
+            let metrics = self.raft.metrics();
+            return quorum_age(self.node_id, &metrics.borrow_watched());
+        }
+        self.contact.age()
+    }
+
     /// Whether this member leads with a majority, or hears from a leader.
     pub fn in_contact(&self) -> bool {
         self.followed(self.presumed_leader()).is_some()

@@ -36,6 +36,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Fsync, Store},
+    disk::Disk,
     engine::Engine,
     raft::{
         Consensus, MemberView,
@@ -66,6 +67,8 @@ pub struct About {
     pub store: Store,
     /// When a write counts as done.
     pub fsync: Fsync,
+    /// The file system of its data directory.
+    pub disk: Arc<Disk>,
     /// Whether a put into an unknown namespace creates it.
     pub auto_create_namespaces: bool,
     /// What is accepted.
@@ -119,6 +122,7 @@ pub struct Service {
     views: Views,
     backups: Backups,
     quotas: QuotaNotices,
+    ready: AtomicBool,
     draining: AtomicBool,
     /// Whether it waits for a cluster that exists, and not for the founders of a new one.
     joining: AtomicBool,
@@ -151,6 +155,7 @@ impl Service {
             backups: Backups::default(),
             quotas: QuotaNotices::default(),
             stopping: CancellationToken::new(),
+            ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             joining: AtomicBool::new(false),
             active: AtomicUsize::new(0),
@@ -167,6 +172,11 @@ impl Service {
     /// The member waits to become part of a cluster that exists.
     pub fn joins(&self) {
         self.joining.store(true, Ordering::Release);
+    }
+
+    /// The member has read its data.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Release);
     }
 
     fn part(&self) -> Result<&Arc<Part>, Error> {

@@ -1,13 +1,13 @@
 //! Operations that only read.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use common::{
     Error,
     types::{
         Consistency, CountReply, CountRequest, DescribeLeaseReply, DescribeLeaseRequest,
         DescribeNamespaceRequest, GetReply, GetRequest, ListLeasesReply, ListLeasesRequest,
-        ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo,
+        ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo, Staleness,
     },
 };
 
@@ -56,11 +56,18 @@ impl Service {
             Ok(GetReply {
                 entry,
                 revision: applied.max(seen),
+                staleness: None,
             })
         };
-        if request.consistency == Consistency::Stale {
+        if let Consistency::Stale { max_age } = request.consistency {
             let part = self.part()?;
-            return read(part, part.consensus.clock());
+            let age = age(part, max_age)?;
+            let mut reply = read(part, part.consensus.clock())?;
+            reply.staleness = Some(Staleness {
+                applied: reply.revision,
+                age,
+            });
+            return Ok(reply);
         }
         self.route(
             call,
@@ -117,7 +124,11 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view, clock| list(view, &request, clock),
+            move |view, clock, age| {
+                let mut reply = list(view, &request, clock)?;
+                reply.staleness = staleness(reply.revision, age);
+                Ok(reply)
+            },
             |leader| async move { leader.list(there.clone()).await },
         )
         .await
@@ -135,11 +146,14 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view, _| {
+            move |view, _, age| {
+                let count =
+                    store::count(view, &request.namespace, &request.prefix).map_err(read_error)?;
+                let revision = applied(view)?;
                 Ok(CountReply {
-                    count: store::count(view, &request.namespace, &request.prefix)
-                        .map_err(read_error)?,
-                    revision: applied(view)?,
+                    count,
+                    revision,
+                    staleness: staleness(revision, age),
                 })
             },
             |leader| async move { leader.count(there.clone()).await },
@@ -162,7 +176,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view, _| {
+            move |view, _, _| {
                 store::describe(view, &request.name)
                     .map(namespace)
                     .map_err(read_error)
@@ -186,7 +200,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            |view, _| {
+            |view, _, _| {
                 let all = store::namespaces(view).map_err(internal)?;
                 check_namespaces(&all)?;
                 Ok(all.into_iter().map(namespace).collect())
@@ -196,7 +210,8 @@ impl Service {
         .await
     }
 
-    /// A read of many records, over a pinned view and off the asynchronous threads.
+    /// A read of many records, over a pinned view and off the asynchronous threads. `scan` gets the
+    /// view, the cluster's clock, and how old the view may be if the read is a stale one.
     async fn scan<T, S, R, RF>(
         &self,
         call: &Call,
@@ -206,30 +221,32 @@ impl Service {
     ) -> Result<T, Error>
     where
         T: Send + 'static,
-        S: Fn(&dyn Reader, u64) -> Result<T, Error> + Send + Sync + 'static,
+        S: Fn(&dyn Reader, u64, Option<Age>) -> Result<T, Error> + Send + Sync + 'static,
         R: Fn(common::Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
         let scan = Arc::new(scan);
-        let run = |part: &Part| {
+        let run = |part: &Part, age: Option<Age>| {
             let view = part.engine.snapshot();
             let clock = part.consensus.clock();
             let scan = Arc::clone(&scan);
             async move {
-                tokio::task::spawn_blocking(move || scan(&*view, clock))
+                tokio::task::spawn_blocking(move || scan(&*view, clock, age))
                     .await
                     .map_err(internal)?
             }
         };
-        if consistency == Consistency::Stale {
-            return run(self.part()?).await;
+        if let Consistency::Stale { max_age } = consistency {
+            let part = self.part()?;
+            let age = age(part, max_age)?;
+            return run(part, Some(age)).await;
         }
         self.route(
             call,
             || async {
                 let part = self.part()?;
                 self.settle(part, call).await?;
-                Ok(run(part).await?)
+                Ok(run(part, None).await?)
             },
             there,
         )
@@ -254,6 +271,8 @@ impl Service {
         let call = Call { tag: None, ..*call };
         match self.propose(&call, encoded(&call, &tick)?).await {
             Ok(_) => Ok(()),
+            // What has ended stays visible with nothing left to live, while nothing can be written.
+            Err(Refusal::Final(Error::ReadOnly { .. })) => Ok(()),
             // Whether the tick was written is nothing to a reader.
             Err(Refusal::Final(Error::OutcomeUnknown { reason })) => {
                 Err(Refusal::Final(Error::NoLeader { reason }))
@@ -275,7 +294,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view, clock| {
+            move |view, clock, _| {
                 let found = store::leases(view, request.after, PAGE_ENTRIES).map_err(internal)?;
                 let passed = passed(view, clock)?;
                 Ok(ListLeasesReply {
@@ -307,7 +326,7 @@ impl Service {
         self.scan(
             call,
             request.consistency,
-            move |view, clock| {
+            move |view, clock, _| {
                 let found = store::describe_lease(view, request.id, LEASE_KEYS);
                 let (lease, keys) = found
                     .map_err(internal)?
@@ -321,6 +340,24 @@ impl Service {
         )
         .await
     }
+}
+
+/// The time since a member last heard from a leader, if it ever did.
+type Age = Option<Duration>;
+
+/// How old the state may be, measured before it is read.
+fn age(part: &Part, max_age: Option<Duration>) -> Result<Age, Error> {
+    let age = part.consensus.since_leader();
+    match max_age {
+        Some(max_age) if age.is_none_or(|age| age > max_age) => {
+            Err(Error::TooStale { age, max_age })
+        }
+        _ => Ok(age),
+    }
+}
+
+fn staleness(applied: u64, age: Option<Age>) -> Option<Staleness> {
+    age.map(|age| Staleness { applied, age })
 }
 
 pub(super) async fn barrier(part: &Part, call: &Call) -> Result<(), Refusal> {
@@ -363,6 +400,7 @@ fn list(view: &dyn Reader, request: &ListRequest, clock: u64) -> Result<ListRepl
             .collect(),
         next: page.next,
         revision: applied(view)?,
+        staleness: None,
     })
 }
 

@@ -22,8 +22,8 @@ use super::{
     route::Refusal,
 };
 use crate::{
-    raft::ProposeError,
-    store::{self, Command, Outcome},
+    raft::{NoRoom, ProposeError},
+    store::{self, Command, Operation, Outcome},
 };
 
 /// How long an overloaded member asks to be left alone.
@@ -289,6 +289,7 @@ impl Service {
                     name: request.name.clone(),
                     change: convert::change(request),
                 };
+                self.check_room(&command)?;
                 self.propose(call, encoded(call, &command)?).await?;
                 // As it is now, here, where it was applied: a second request could fail, and its
                 // error would be taken for one of the change.
@@ -458,13 +459,21 @@ impl Service {
         self.route(
             call,
             || async {
-                let outcome = self.propose(call, encoded(call, &command())?).await?;
+                let command = command();
+                self.check_room(&command)?;
+                let outcome = self.propose(call, encoded(call, &command)?).await?;
                 let clock = self.part()?.consensus.clock();
                 reply(outcome, clock).map_err(|other| mismatch(&other))
             },
             there,
         )
         .await
+    }
+
+    /// Refuses what the disks have no room for, before it is queued.
+    fn check_room(&self, command: &Command) -> Result<(), Error> {
+        let room = self.part()?.consensus.room();
+        room.accepts(is_relief(command)).map_err(read_only)
     }
 
     /// Takes bytes: a future that held the command would be as large as the largest.
@@ -481,11 +490,39 @@ impl Service {
             Err(ProposeError::NoQuorum) => Err(Refusal::Final(Error::NoLeader {
                 reason: ProposeError::NoQuorum.to_string(),
             })),
+            Err(ProposeError::NoRoom(no_room)) => Err(Refusal::Final(read_only(no_room))),
             Err(ProposeError::Stopped) => Err(Refusal::Final(Error::ShuttingDown)),
             Err(ProposeError::Unknown { reason }) => {
                 Err(Refusal::Final(Error::OutcomeUnknown { reason }))
             }
         }
+    }
+}
+
+/// Whether a command frees room, or ends or keeps alive what will.
+fn is_relief(command: &Command) -> bool {
+    let deletes = |operation: &Operation| !matches!(operation, Operation::Put { .. });
+    match command {
+        Command::Put { .. }
+        | Command::Increment { .. }
+        | Command::Touch { .. }
+        | Command::CreateNamespace { .. }
+        | Command::SetNamespace { .. }
+        | Command::GrantLease { .. } => false,
+        Command::Txn {
+            then, otherwise, ..
+        } => then.iter().chain(otherwise).all(deletes),
+        _ => true,
+    }
+}
+
+fn read_only(no_room: NoRoom) -> Error {
+    match no_room {
+        NoRoom::HandingOver => Error::Overloaded {
+            reason: "its disk is full, and another member is about to lead".to_owned(),
+            retry_after: RETRY_AFTER,
+        },
+        NoRoom::Full(reason) => Error::ReadOnly { reason },
     }
 }
 

@@ -16,6 +16,10 @@
 //! from fsync Failures?", USENIX ATC 2020), so nothing is retried: every later callback gets an
 //! error, and the failure hook runs once, to end the process.
 //!
+//! A full disk is no failed write: the next file is made ahead of time, and where that does not
+//! succeed, [`Wal::is_space_low`] says so while the active one still has room. If it is written to
+//! its end all the same, the writer waits for room, and everybody with it.
+//!
 //! # Files
 //!
 //! `segment-NNNNNNNNNN.wal` holds a 4 KiB header page (magic, version, sequence number, nonce,
@@ -123,6 +127,7 @@ impl Default for Options {
 pub struct Wal {
     shared: Arc<Shared>,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    tender: Option<std::thread::Thread>,
 }
 
 impl std::fmt::Debug for Wal {
@@ -177,11 +182,12 @@ impl Wal {
         }
         let log = recovery::recover(&dir, segment_bytes, fsync, &gate, visit)?;
         let space = Space::new(dir, segment_bytes, fsync, gate, log.segments, log.spares);
-        let wal = Self {
+        let mut wal = Self {
             shared: Arc::new(Shared::new(space, log.end, on_failure)),
             threads: Mutex::new(Vec::new()),
+            tender: None,
         };
-        let tender = if background {
+        wal.tender = if background {
             let shared = Arc::clone(&wal.shared);
             Some(wal.spawn("wal-tender", move || {
                 if catch_unwind(AssertUnwindSafe(|| tend(&shared))).is_err() {
@@ -191,13 +197,11 @@ impl Wal {
         } else {
             None
         };
-        let writer = Writer::new(Arc::clone(&wal.shared), log.active, tender.clone());
+        let writer = Writer::new(Arc::clone(&wal.shared), log.active, wal.tender.clone());
         if let Err(error) = wal.spawn("wal-writer", move || writer.run()) {
             // Nobody else would wake the tender, which the drop of the log waits for.
             wal.shared.close();
-            if let Some(tender) = tender {
-                tender.unpark();
-            }
+            wal.make_room();
             return Err(error);
         }
         Ok(wal)
@@ -360,6 +364,14 @@ impl Wal {
     /// writes now, while the active segment still takes what must be written.
     pub fn is_space_low(&self) -> bool {
         self.shared.space.is_low()
+    }
+
+    /// Tries to make room again, in the background. Otherwise only a write does, and while writes
+    /// are refused for want of room, there may be none.
+    pub fn make_room(&self) {
+        if let Some(tender) = &self.tender {
+            tender.unpark();
+        }
     }
 
     /// Counts and latencies since the log was opened.

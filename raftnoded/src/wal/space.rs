@@ -82,6 +82,11 @@ impl Space {
         self.low.load(Ordering::Relaxed)
     }
 
+    /// The writer itself could not make room.
+    pub fn set_low(&self) {
+        self.low.store(true, Ordering::Relaxed);
+    }
+
     fn make(&self, reserve: &mut Reserve, sequence: u32) -> io::Result<Arc<Segment>> {
         let spare = reserve.spares.pop();
         let draft = spare

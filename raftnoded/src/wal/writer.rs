@@ -11,7 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::Thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::error::copy_of;
 use super::queue::{Batch, Queue, Run};
@@ -20,9 +20,13 @@ use super::segment::{PAGE, Segment};
 use super::space::Space;
 use super::stats::Stats;
 use super::{Done, OnFailure};
+use crate::disk::is_lack_of_room;
 
 /// Records that nobody waits for are written, unsynced, when this many bytes of them wait.
 const LAZY_BYTES: usize = 1 << 20;
+
+/// How long a writer that has no room for the next segment waits before it tries again.
+const WAIT_FOR_ROOM: Duration = Duration::from_millis(50);
 
 /// What callers, the writer and the tender share.
 pub(super) struct Shared {
@@ -264,7 +268,7 @@ impl Writer {
         if sequence != self.active.sequence {
             // The link promises that all before it is durable.
             self.sync()?;
-            self.active = self.shared.space.roll(sequence)?;
+            self.active = self.roll(sequence)?;
             self.synced_upto = if self.shared.space.fsync { PAGE } else { 0 };
         }
         if offset == PAGE {
@@ -276,6 +280,20 @@ impl Writer {
             self.sync()?;
         }
         self.write(bytes, offset)
+    }
+
+    /// Goes on to the next segment. Where the disk has no room for its file, nothing of the log was
+    /// attempted yet, and nothing is lost by waiting: callers see [`Space::is_low`] meanwhile.
+    fn roll(&self, sequence: u32) -> io::Result<Arc<Segment>> {
+        loop {
+            match self.shared.space.roll(sequence) {
+                Err(error) if is_lack_of_room(&error) && !self.shared.lock().closing => {
+                    self.shared.space.set_low();
+                    std::thread::sleep(WAIT_FOR_ROOM);
+                }
+                rolled => return rolled,
+            }
+        }
     }
 
     /// Completes and writes these bytes of the flight.

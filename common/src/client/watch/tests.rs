@@ -93,6 +93,7 @@ impl State {
             entries,
             next,
             revision,
+            staleness: None,
         })
     }
 

@@ -146,7 +146,7 @@ impl Report {
             duration_seconds: seconds,
             consistency: (plan.reads_percent > 0).then_some(match plan.consistency {
                 Consistency::Linearizable => "linearizable",
-                Consistency::Stale => "stale",
+                Consistency::Stale { .. } => "stale",
             }),
             operations: tally.operations(),
             per_second: tenths(tally.operations() as f64 / seconds),

@@ -189,3 +189,36 @@ fn what_was_there_before_is_a_line_that_ends_at_the_edge_of_a_terminal() {
         "previous  version 2  revision 1 200\n"
     );
 }
+
+#[test]
+fn a_stale_answer_says_how_old_it_may_be() {
+    let entry = entry(b"k", b"v");
+    let show = |format, age| {
+        printed(format, false, |output| {
+            let staleness = Staleness { applied: 1234, age };
+            let row = EntryRow::new("default", &entry, Form::Text);
+            output.record(&row.aged(Some(staleness)))
+        })
+    };
+    let age = Some(Duration::from_millis(1_250));
+    assert!(
+        show(Format::Table, age).ends_with(
+            "applied              1 234\n\
+             age                  1s\n"
+        ),
+        "{}",
+        show(Format::Table, age)
+    );
+    assert_eq!(
+        show(Format::Plain, age),
+        "k\tv\t1200\t2\t3\t-\t-\t1234\t1250\n"
+    );
+    assert_eq!(
+        show(Format::Json, age),
+        "{\"namespace\":\"default\",\"key\":\"k\",\"value\":\"v\",\"create_revision\":\"3\",\
+         \"revision\":\"1200\",\"version\":2,\"applied\":\"1234\",\"age_ms\":1250}\n"
+    );
+    assert!(show(Format::Json, None).contains("\"age_ms\":null"));
+    assert!(show(Format::Plain, None).ends_with("\t1234\t-\n"));
+    assert!(show(Format::Table, None).contains("age                  unknown"));
+}

@@ -224,7 +224,7 @@ pub(crate) async fn run(
         Command::Show { id, keys, read } => {
             let request = DescribeLeaseRequest {
                 id: *id,
-                consistency: read.consistency.into(),
+                consistency: read.consistency()?,
             };
             let reply = client.describe_lease(request).await?;
             if *keys {
@@ -239,7 +239,7 @@ pub(crate) async fn run(
 async fn list(read: ReadArgs, client: &Client, output: &mut Output) -> Result<(), Failure> {
     let mut request = ListLeasesRequest {
         after: None,
-        consistency: read.consistency.into(),
+        consistency: read.consistency()?,
     };
     let mut table = Table::new(&COLUMNS);
     let mut any = false;

@@ -138,13 +138,13 @@ pub(crate) async fn run(
         Command::Ls { read } => {
             let namespaces = client
                 .list_namespaces(ListNamespacesRequest {
-                    consistency: read.consistency.into(),
+                    consistency: read.consistency()?,
                 })
                 .await?;
             show::print_all(&namespaces, output)
         }
         Command::Describe { name, read } => {
-            let info = describe(name, read.consistency.into(), &client).await?;
+            let info = describe(name, read.consistency()?, &client).await?;
             output.record(&NamespaceRow::from(&info))
         }
         Command::Set { name, settings } => {

@@ -226,7 +226,7 @@ async fn save(
     output: &Output,
     begun: &mut bool,
 ) -> Result<(OpenBackupReply, Option<Summary>), Failure> {
-    let consistency = args.read.consistency.into();
+    let consistency = args.read.consistency()?;
     let mut backup = Backup::open(&target.address, consistency, session.timeout).await?;
     let about = backup.about().clone();
     let bar = bar(output, &about);

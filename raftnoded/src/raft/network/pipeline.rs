@@ -16,8 +16,12 @@ use openraft::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::broken;
-use crate::raft::{codec::Append, peer::AppendLane, types::TypeConfig};
+use super::{Peer, broken, no_room};
+use crate::raft::{
+    codec::{Append, NoRoom},
+    peer::AppendLane,
+    types::TypeConfig,
+};
 
 /// How long a request may stay unanswered before its connection is given up: a follower's disk may
 /// be slow, but a connection that a partition swallowed never answers.
@@ -33,23 +37,21 @@ pub(super) struct Pipeline<'s, S> {
     unanswered: usize,
     limit: usize,
     stalled: Pin<Box<Sleep>>,
-    me: u64,
-    peer: u64,
+    peer: &'s Peer,
 }
 
 impl<'s, S> Pipeline<'s, S>
 where
     S: Stream<Item = AppendEntriesRequest<TypeConfig>> + Unpin,
 {
-    /// Requests from `me` to `peer`, at most `limit` of them unanswered. The connection goes back
+    /// Requests to `peer`, at most `limit` of them unanswered. The connection goes back
     /// `home` if all went well.
     pub(super) fn new(
         lane: AppendLane,
         home: &'s mut Option<AppendLane>,
         input: S,
         limit: usize,
-        me: u64,
-        peer: u64,
+        peer: &'s Peer,
     ) -> Self {
         Self {
             lane: Some(lane),
@@ -58,7 +60,6 @@ where
             unanswered: 0,
             limit,
             stalled: Box::pin(tokio::time::sleep(STALLED)),
-            me,
             peer,
         }
     }
@@ -119,7 +120,13 @@ where
             Poll::Ready(Some(Ok(answer))) => {
                 this.unanswered -= 1;
                 this.stalled.as_mut().reset(Instant::now() + STALLED);
-                let result: StreamAppendResult<TypeConfig> = answer.into();
+                let result = match this.peer.heard(answer).result() {
+                    Ok(result) => result,
+                    Err(NoRoom) => {
+                        this.lane = None;
+                        return Poll::Ready(Some(Err(no_room())));
+                    }
+                };
                 if result.is_err() {
                     // The member ends the connection after a refusal.
                     this.lane = None;
@@ -139,8 +146,8 @@ where
                 this.lane = None;
                 Poll::Ready(Some(Err(RPCError::Timeout(Timeout {
                     action: RPCTypes::AppendEntries,
-                    id: this.me,
-                    target: this.peer,
+                    id: this.peer.me.id,
+                    target: this.peer.id,
                     timeout: STALLED,
                 }))))
             }

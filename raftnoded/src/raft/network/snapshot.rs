@@ -1,6 +1,6 @@
 //! Sending a snapshot: a view of the state, streamed while the leader goes on serving.
 
-use std::{io, time::Duration};
+use std::{io, sync::atomic::Ordering, time::Duration};
 
 use bytes::Bytes;
 use common::transport::Connection;
@@ -27,6 +27,7 @@ const INSTALL: Duration = Duration::from_secs(600);
 /// Streams a view to a member and waits until it is installed there. Returns the member's vote.
 pub(super) async fn send(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io::Result<Vote> {
     let _one_at_a_time = peer
+        .shared
         .sending
         .acquire()
         .await
@@ -42,10 +43,14 @@ pub(super) async fn send(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io:
         index = snapshot.meta.last_log_id.map(|id| id.index()),
         "sending a snapshot"
     );
+    let bytes = peer.shared.progress.snapshot_bytes.load(Ordering::Relaxed);
+    let total = (bytes > 0).then_some(bytes);
+    let under_way = peer.shared.transfers.begin(true, peer.id, total);
     let begin = SnapshotFrame::Begin {
         vote: vote.into(),
         last: snapshot.meta.last_log_id.map(Into::into),
         membership: codec::encode_stored_membership(&snapshot.meta.last_membership),
+        bytes,
     };
     send_in_time(&mut lane, begin).await?;
 
@@ -68,7 +73,10 @@ pub(super) async fn send(peer: &Peer, vote: Vote, snapshot: RaftSnapshot) -> io:
         }
     });
     while let Some(chunk) = receive.recv().await {
-        send_in_time(&mut lane, SnapshotFrame::Chunk(chunk?)).await?;
+        let chunk = chunk?;
+        let bytes = chunk.len();
+        send_in_time(&mut lane, SnapshotFrame::Chunk(chunk)).await?;
+        under_way.add(bytes);
     }
     send_in_time(&mut lane, SnapshotFrame::End).await?;
     match tokio::time::timeout(INSTALL, lane.next()).await {

@@ -109,6 +109,7 @@ fn entry(key: Bytes, size: usize) -> GetReply {
             lease: None,
         }),
         revision: 1,
+        staleness: None,
     }
 }
 
@@ -119,7 +120,7 @@ fn get(id: u64, timeout: Duration) -> ClientMessage<DataRequest> {
         context,
         id,
         message: DataRequest::Get {
-            request: GetRequest::new("default", id.to_string(), Consistency::Stale),
+            request: GetRequest::new("default", id.to_string(), Consistency::STALE),
         },
     })
 }

@@ -283,3 +283,53 @@ fn a_full_disk_shows_before_the_log_fails() {
     drop(failing.wal);
     assert_eq!(open(failing.dir.path(), SMALL).1, model);
 }
+
+#[test]
+fn a_log_that_is_written_to_its_end_waits_for_room() {
+    let failing = failing();
+    let Failing { wal, disk, .. } = &failing;
+    disk.full.store(true, Ordering::SeqCst);
+    let (sender, receiver) = mpsc::channel();
+    let mut model = failing.kept.clone();
+    // More than two segments hold.
+    for index in 0..100 {
+        let record = Owned::sample(index, 500);
+        let sender = sender.clone();
+        let done: Done = Box::new(move |result| {
+            result.expect("waiting is no failure");
+            sender.send(()).expect("the test waits");
+        });
+        let positions = wal.append(&[record.borrow()], Some(done)).expect("fits");
+        model.push((positions[0], record));
+    }
+    let mut answered = 0;
+    while receiver
+        .recv_timeout(std::time::Duration::from_millis(300))
+        .is_ok()
+    {
+        answered += 1;
+    }
+    assert!(answered < 100, "there was room for one segment only");
+    assert!(wal.is_space_low() && wal.failure().is_none());
+    disk.full.store(false, Ordering::SeqCst);
+    for _ in answered..100 {
+        receiver.recv_timeout(DEADLINE).expect("answered");
+    }
+    assert!(wal.failure().is_none());
+    drop(failing.wal);
+    assert_eq!(open(failing.dir.path(), SMALL).1, model);
+}
+
+#[test]
+fn a_log_that_waits_for_room_can_be_closed() {
+    let dir = tempfile::tempdir().expect("made");
+    let disk = Arc::new(Disk::default());
+    let (wal, _) = try_open(dir.path(), SMALL, disk.clone()).expect("opens");
+    disk.full.store(true, Ordering::SeqCst);
+    for index in 0..100 {
+        let record = Owned::sample(index, 500);
+        wal.append(&[record.borrow()], Some(Box::new(|_| {})))
+            .expect("fits");
+    }
+    assert!(wal.close().is_err(), "what was queued is not written");
+}
