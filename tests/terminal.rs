@@ -188,13 +188,39 @@ async fn status_and_its_like_look_the_same_as_in_a_pipe_but_for_the_glyphs() {
         &["ns", "ls"],
         &["count", "default"],
         &["version"],
-        &["status", "-o", "plain"],
     ] {
         let (shown, code) = run(&cluster, arguments);
         assert_eq!(code, 0, "{arguments:?}: {shown}");
         assert_eq!(shown, raftctl.run(arguments).text(), "{arguments:?}");
     }
+    // Beyond these fields are times and sizes that go on.
+    let stable = |text: String| text.split('\t').take(15).collect::<Vec<_>>().join("\t");
+    let plain = ["status", "-o", "plain"];
+    let (shown, code) = run(&cluster, &plain);
+    assert_eq!(code, 0);
+    assert_eq!(stable(shown), stable(raftctl.run(&plain).text()));
     let (shown, code) = run(&cluster, &["status"]);
     assert_eq!(code, 0);
     assert!(shown.contains("leader \u{2605} n1"), "{shown}");
+    assert!(
+        shown.lines().all(|line| line.chars().count() <= 100),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn status_is_watched_in_place_until_ctrl_c() {
+    let (cluster, _direct) = single().await;
+    let arguments = ["status", "--watch", "--interval", "100ms"];
+    let mut terminal = Terminal::raftctl(cluster.address(0), &arguments);
+    terminal.expect("every 100ms  Ctrl-C ends");
+    // A second picture takes the place of the first.
+    crate::cluster::wait_for("a second picture", async || {
+        (terminal.text().matches("quorum 1/1  healthy").count() > 1).then_some(())
+    })
+    .await;
+    terminal.press("\u{3}");
+    let (shown, code) = terminal.finish();
+    assert_eq!(code, 130, "{shown}");
+    assert!(!shown.contains("error:"), "{shown}");
 }

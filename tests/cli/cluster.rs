@@ -1,5 +1,10 @@
 //! Namespaces, members, status, bench: what is about the cluster and not about a key.
 
+use std::{
+    io::{BufRead, BufReader},
+    process::Stdio,
+};
+
 use common::{transport::PROTOCOL_VERSION, types::MemberStatus};
 
 use super::{put, single};
@@ -232,6 +237,43 @@ async fn every_member_tells_of_all_of_them() {
     assert!(health.text().starts_with(&begins), "{}", health.text());
     let helps = format!("`raftctl members replace n{} HOST:PORT`\n", down + 1);
     assert!(health.text().ends_with(&helps), "{}", health.text());
+}
+
+#[tokio::test]
+async fn a_watched_status_is_an_object_a_line_and_outlives_the_members() {
+    let mut cluster = Cluster::start(&[]).await;
+    cluster.settled().await;
+    let leader = cluster.leader().await;
+    let mut watching = cluster
+        .raftctl(leader)
+        .command()
+        .args(["status", "--watch", "--interval", "100ms", "-o", "json"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("raftctl starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("a pipe")).lines();
+    let mut until = |what: &str, wanted: &dyn Fn(&serde_json::Value) -> bool| {
+        for line in &mut lines {
+            let line = line.expect("a line");
+            let object = serde_json::from_str(&line).expect("a JSON object");
+            if wanted(&object) {
+                return;
+            }
+        }
+        panic!("the watch ended before {what}");
+    };
+    until("all are well", &|seen| seen["health"] == "healthy");
+    // Also of the one endpoint it was given.
+    cluster.member(leader).kill();
+    let name = format!("n{}", leader + 1);
+    until("another one leads", &|seen| {
+        let now = seen["leader"]["name"].as_str();
+        seen["quorum"]["ok"] == true && now.is_some_and(|now| now != name)
+    });
+    watching.kill().expect("raftctl is ended");
+    watching.wait().expect("raftctl has ended");
 }
 
 #[tokio::test]

@@ -127,7 +127,7 @@ fn a_notice_stands_below_the_table_and_in_every_form() {
     let text = show(Format::Table);
     assert!(
         text.ends_with(
-            "HOST:PORT`\nnote: namespace x uses 85 % of its max-keys\n\
+            "(Connection refused)\nnote: namespace x uses 85 % of its max-keys\n\
              note: namespace y uses 99 % of its max-bytes\n"
         ),
         "{text}"
