@@ -197,6 +197,11 @@ impl LogStore {
         self.shared.wal.stats()
     }
 
+    /// The index of the last entry; 0 if there is none.
+    pub fn last_index(&self) -> u64 {
+        self.state().index.last().map_or(0, |id| id.index())
+    }
+
     /// See [`Wal::is_space_low`].
     pub fn is_space_low(&self) -> bool {
         self.shared.wal.is_space_low()

@@ -160,6 +160,11 @@ impl Room {
         &self.disk
     }
 
+    /// The last index of the log that lies on this disk; 0 if it is empty.
+    pub(super) fn last_index(&self) -> u64 {
+        self.log.last_index()
+    }
+
     pub(super) fn snapshot_waits(&self, waits: bool) {
         self.snapshot_waits.store(waits, Relaxed);
     }

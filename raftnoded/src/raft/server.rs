@@ -358,7 +358,8 @@ impl Membered {
             })
             .filter_map(|request| std::future::ready(request.ok().map(|append| append.0)))
             .take_while(move |request| {
-                let refuse = carries_commands(request) && room.level() == Level::Exhausted;
+                let refuse = room.level() == Level::Exhausted
+                    && carries_commands(request, room.last_index());
                 refused.store(refuse, Ordering::Relaxed);
                 std::future::ready(!refuse)
             })
@@ -559,10 +560,14 @@ async fn serve_watch(mut lane: Connection<ControlRequest, ControlReply>) -> io::
     Ok(())
 }
 
-/// Whether a request has more than what a leader needs to lead and to change the membership.
-fn carries_commands(request: &AppendEntriesRequest<TypeConfig>) -> bool {
-    let mut payloads = request.entries.iter().map(|entry| &entry.payload);
-    payloads.any(|payload| matches!(payload, EntryPayload::Normal(_)))
+/// Whether a request has more behind the end of the log than what a leader needs to lead and to
+/// change the membership. A new leader also sends what is there already, to find out where the logs
+/// part.
+fn carries_commands(request: &AppendEntriesRequest<TypeConfig>, last: u64) -> bool {
+    let mut entries = request.entries.iter();
+    entries.any(|entry| {
+        entry.log_id.index() > last && matches!(entry.payload, EntryPayload::Normal(_))
+    })
 }
 
 fn transfer_reply(reply: Result<(), TransferLeaderError<TypeConfig>>) -> TransferReply {

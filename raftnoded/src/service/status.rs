@@ -2,26 +2,10 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use common::{
-    transport::PROTOCOL_VERSION,
-    types::{Disk, Formats, Lag, MemberStatus, Role, SnapshotTransfer, TransferDirection},
-};
+use common::types::{Disk, Lag, MemberStatus, Role, SnapshotTransfer, TransferDirection};
 
 use super::{About, Part, Service};
-use crate::{
-    config::Fsync,
-    identity,
-    raft::{self, TransferView},
-    store,
-};
-
-const FORMATS: Formats = Formats {
-    data_directory: identity::FORMAT,
-    protocol: PROTOCOL_VERSION,
-    peer_protocol: raft::PEER_PROTOCOL,
-    command: store::COMMAND_VERSION as u32,
-    snapshot: store::SNAPSHOT_VERSION,
-};
+use crate::{config::Fsync, formats::formats, raft::TransferView};
 
 /// Syncs that take longer than this make everything slow.
 const SLOW_SYNC: Duration = Duration::from_millis(100);
@@ -102,7 +86,7 @@ fn base(about: &About) -> MemberStatus {
         }),
         transfers: Vec::new(),
         lags: Vec::new(),
-        formats: FORMATS,
+        formats: formats(),
         alarms,
         notices: Vec::new(),
         members: Vec::new(),
