@@ -5,7 +5,11 @@ use std::{sync::atomic::Ordering, time::Duration};
 use common::types::{Disk, Lag, MemberStatus, Role, SnapshotTransfer, TransferDirection};
 
 use super::{About, Part, Service};
-use crate::{config::Fsync, formats::formats, raft::TransferView};
+use crate::{
+    config::Fsync,
+    formats::formats,
+    raft::{self, TransferView},
+};
 
 /// Syncs that take longer than this make everything slow.
 const SLOW_SYNC: Duration = Duration::from_millis(100);
