@@ -561,7 +561,7 @@ mod tests {
     #[test]
     fn a_newer_membership_asks_for_an_upgrade() {
         let error = decode_membership(&[3, 0, 0]).unwrap_err();
-        assert!(error.to_string().contains("upgrade this member"));
+        assert!(error.to_string().contains("run the newer program"));
     }
 
     #[test]

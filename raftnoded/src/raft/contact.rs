@@ -5,7 +5,7 @@
 //! been silent for longer than any election takes.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,6 +15,8 @@ pub(super) struct Contact {
     started: Instant,
     /// Milliseconds after `started`, plus one; 0 for never.
     last: AtomicU64,
+    /// Whether that leader is known to be gone.
+    lost: AtomicBool,
 }
 
 impl Contact {
@@ -22,6 +24,7 @@ impl Contact {
         Self {
             started: Instant::now(),
             last: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
         }
     }
 
@@ -29,11 +32,17 @@ impl Contact {
     pub(super) fn heard(&self) {
         let millis = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
         self.last.store(millis + 1, Ordering::Relaxed);
+        self.lost.store(false, Ordering::Relaxed);
     }
 
     /// The leader is gone for certain.
     pub(super) fn lost(&self) {
-        self.last.store(0, Ordering::Relaxed);
+        self.lost.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the leader that was heard is known to be gone.
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     /// How long ago that was; none if it never was.

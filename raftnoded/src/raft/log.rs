@@ -22,6 +22,7 @@ mod read;
 use std::{
     collections::VecDeque,
     io,
+    ops::ControlFlow,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -113,21 +114,31 @@ impl LogStore {
         on_failure: Box<dyn Fn(&io::Error) + Send + Sync>,
     ) -> Result<Self, LogError> {
         let mut index = Index::default();
-        let mut broken = None;
-        let wal = Wal::open(&directory, options, on_failure, &mut |position, found| {
-            if broken.is_none()
-                && let Err(reason) = index.replay(position, &found)
-            {
-                broken = Some(reason);
-            }
-        })?;
-        match broken.or_else(|| index.check().err().map(Fault::Broken)) {
+        let mut fault = None;
+        let opened = Wal::open(
+            &directory,
+            options,
+            on_failure,
+            &mut |position, found| match index.replay(position, &found) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(found) => {
+                    fault = Some(found);
+                    ControlFlow::Break(())
+                }
+            },
+        );
+        let fault = fault.or_else(|| {
+            let checked = opened.is_ok().then(|| index.check());
+            checked?.err().map(Fault::Broken)
+        });
+        match fault {
             Some(Fault::Broken(reason)) => {
                 return Err(LogError::Inconsistent { directory, reason });
             }
             Some(Fault::Newer(reason)) => return Err(LogError::Newer { directory, reason }),
             None => {}
         }
+        let wal = opened?;
         Ok(Self {
             shared: Arc::new(Shared {
                 wal,

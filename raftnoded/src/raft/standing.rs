@@ -4,7 +4,7 @@
 //! a learner would wait for ever. So who hears no leader for some seconds asks the others whether it
 //! is still in. And one that was restarted with other addresses tells the leader.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use openraft::async_runtime::WatchReceiver;
 use tokio::sync::watch;
@@ -13,6 +13,7 @@ use super::{
     contact::Contact,
     membership::Governor,
     peer::{self, Announcement, Answer, Purpose, Stand},
+    types::MemberInfo,
     visit::{Found, visit},
 };
 
@@ -96,6 +97,32 @@ async fn ask_around(governor: &Governor, dismissal: &Dismissal, own: &Announceme
     }
 }
 
+async fn tell(address: &str, own: &Announcement) -> io::Result<Answer> {
+    peer::ask(address, Purpose::Announce(own.clone()), CHANGE).await
+}
+
+/// Tells the leader through whoever knows it: one that was elected while this member was away does
+/// not find it where it is now.
+async fn tell_anybody(members: &BTreeMap<u64, MemberInfo>, own: &Announcement) -> Option<Answer> {
+    for info in members
+        .iter()
+        .filter(|(id, _)| **id != own.id)
+        .map(|(_, info)| info)
+    {
+        match tell(&info.peer_address, own).await {
+            Ok(Answer::Elsewhere { peer_address }) => {
+                if let Ok(answer) = tell(&peer_address, own).await {
+                    return Some(answer);
+                }
+            }
+            Ok(answer @ (Answer::Done | Answer::Refused { .. })) => return Some(answer),
+            // It knows no more, or is not there; another one may.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    None
+}
+
 /// Tells the leader the addresses of this member, if the membership has others.
 async fn announce(governor: &Governor, own: &Announcement) {
     let members = governor.members();
@@ -108,19 +135,27 @@ async fn announce(governor: &Governor, own: &Announcement) {
         return;
     }
     let answer = if governor.leads() {
-        Ok(governor.answer_announcement(own).await)
-    } else if let Some(leader) = governor.leader_elsewhere() {
-        peer::ask(&leader, Purpose::Announce(own.clone()), CHANGE).await
+        governor.answer_announcement(own).await
     } else {
-        return;
+        let told = match governor.leader_elsewhere() {
+            Some(leader) => tell(&leader, own).await.ok(),
+            None => None,
+        };
+        match told {
+            Some(answer) => answer,
+            None => match tell_anybody(&members, own).await {
+                Some(answer) => answer,
+                None => return,
+            },
+        }
     };
     match answer {
-        Ok(Answer::Done) => tracing::info!(
+        Answer::Done => tracing::info!(
             client = own.client_address,
             peer = own.peer_address,
             "the cluster knows the new addresses of this member"
         ),
-        Ok(Answer::Later { message } | Answer::Refused { message }) => {
+        Answer::Later { message } | Answer::Refused { message } => {
             tracing::warn!(
                 client = own.client_address,
                 peer = own.peer_address,
@@ -129,7 +164,6 @@ async fn announce(governor: &Governor, own: &Announcement) {
             );
             tokio::time::sleep(EVERY * 10).await;
         }
-        Ok(_) => {}
-        Err(error) => tracing::debug!(%error, "the leader does not answer"),
+        _ => {}
     }
 }

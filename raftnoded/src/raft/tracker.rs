@@ -43,7 +43,7 @@ impl Tracker {
                     let age = if *id == node_id {
                         quorum_age(node_id, &raft.metrics().borrow_watched())
                     } else {
-                        contact.age()
+                        contact.age().filter(|_| !contact.is_lost())
                     };
                     age.is_some_and(|age| age < silence)
                 });

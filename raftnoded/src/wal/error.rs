@@ -57,6 +57,14 @@ pub enum OpenError {
         /// The newest version that this program reads.
         supported: u32,
     },
+    /// Whoever opens the log cannot use a record of it, and knows why.
+    #[error("log segment {} holds a record at offset {offset} that cannot be used", path.display())]
+    Unwanted {
+        /// The segment's file.
+        path: PathBuf,
+        /// Offset of the record in bytes.
+        offset: u32,
+    },
     /// A record that had been durable cannot be read any more.
     #[error("log segment {} is damaged at offset {offset}: the record there had been synced, as {evidence} proves, and no longer matches its checksum; {RESTORE}", path.display())]
     Damaged {

@@ -81,6 +81,7 @@ mod stats;
 mod writer;
 
 use std::io;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -113,6 +114,10 @@ pub struct Options {
     /// loses what the operating system had not written by itself.
     pub fsync: bool,
 }
+
+/// Sees each record of a log that is opened. It breaks off where it cannot use the log, which is then
+/// left as it is.
+pub type Visit<'a> = dyn FnMut(Position, RecordRef<'_>) -> ControlFlow<()> + 'a;
 
 impl Default for Options {
     fn default() -> Self {
@@ -147,13 +152,13 @@ impl Wal {
     ///
     /// # Errors
     ///
-    /// Damage, foreign files, a newer format, or an I/O error. Records may have been visited
-    /// before an error is returned.
+    /// Damage, foreign files, a newer format, an I/O error, or [`OpenError::Unwanted`] if a visit
+    /// broke off. Records may have been visited before an error is returned.
     pub fn open(
         dir: impl Into<PathBuf>,
         options: Options,
         on_failure: OnFailure,
-        visit: &mut dyn FnMut(Position, RecordRef<'_>),
+        visit: &mut Visit<'_>,
     ) -> Result<Self, OpenError> {
         let gate = Arc::new(OpenGate);
         Self::open_through(dir.into(), options, gate, true, on_failure, visit)
@@ -167,7 +172,7 @@ impl Wal {
         gate: Arc<dyn Gate>,
         background: bool,
         on_failure: OnFailure,
-        visit: &mut dyn FnMut(Position, RecordRef<'_>),
+        visit: &mut Visit<'_>,
     ) -> Result<Self, OpenError> {
         let segment_bytes = options
             .segment_bytes

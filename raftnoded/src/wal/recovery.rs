@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::Visit;
 use super::error::OpenError;
-use super::record::{Header, Position, RecordRef, Role};
+use super::record::{Header, Position, Role};
 use super::segment::{Gate, Name, PAGE, Segment, segment_path, spare_path, sync_dir};
 use super::space::SPARES;
 
@@ -26,7 +27,7 @@ pub(super) fn recover(
     segment_bytes: u32,
     fsync: bool,
     gate: &Arc<dyn Gate>,
-    visit: &mut dyn FnMut(Position, RecordRef<'_>),
+    visit: &mut Visit<'_>,
 ) -> Result<Recovered, OpenError> {
     let (sequences, mut spares) = list(dir)?;
     let mut segments = Vec::with_capacity(sequences.len());
@@ -103,16 +104,13 @@ fn list(dir: &Path) -> Result<(Vec<u32>, Vec<PathBuf>), OpenError> {
 }
 
 /// Visits every record, sets each segment's end, and returns which segment is the active one.
-fn scan(
-    segments: &[Segment],
-    visit: &mut dyn FnMut(Position, RecordRef<'_>),
-) -> Result<usize, OpenError> {
+fn scan(segments: &[Segment], visit: &mut Visit<'_>) -> Result<usize, OpenError> {
     let mut buffer = Vec::new();
     for (at, segment) in segments.iter().enumerate() {
         segment
             .read_all(&mut buffer)
             .map_err(OpenError::io("read", &segment.path))?;
-        let end = scan_segment(segment, &buffer, visit);
+        let end = scan_segment(segment, &buffer, visit)?;
         segment.set_end(end);
         if at == 0 && segment.sequence > 1 && end == PAGE {
             // Older segments were released only when this one's link was durable.
@@ -145,11 +143,7 @@ fn scan(
 }
 
 /// Visits the records of one segment and returns where they end.
-fn scan_segment(
-    segment: &Segment,
-    bytes: &[u8],
-    visit: &mut dyn FnMut(Position, RecordRef<'_>),
-) -> u32 {
+fn scan_segment(segment: &Segment, bytes: &[u8], visit: &mut Visit<'_>) -> Result<u32, OpenError> {
     let mut offset = PAGE;
     while let Some(rest) = bytes.get(offset as usize..) {
         let Some(header) = Header::decode(rest, segment.seed, offset) else {
@@ -160,14 +154,17 @@ fn scan_segment(
             break;
         }
         if header.role == Role::Data {
-            visit(
-                Position::new(segment.sequence, offset),
-                header.view(&rest[..header.size()]),
-            );
+            let record = header.view(&rest[..header.size()]);
+            if visit(Position::new(segment.sequence, offset), record).is_break() {
+                return Err(OpenError::Unwanted {
+                    path: segment.path.clone(),
+                    offset,
+                });
+            }
         }
         offset += header.size() as u32;
     }
-    offset
+    Ok(offset)
 }
 
 /// Decides whether a log that stops at `end` of `segment` (whose content is `bytes`) is torn

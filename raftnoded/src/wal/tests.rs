@@ -5,6 +5,7 @@ mod crash;
 mod damage;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -87,7 +88,10 @@ fn try_open(dir: &Path, options: Options, gate: Arc<dyn Gate>) -> Result<(Wal, P
         gate,
         false,
         ignore_failure(),
-        &mut |position, record| seen.push((position, Owned::from(record))),
+        &mut |position, record| {
+            seen.push((position, Owned::from(record)));
+            ControlFlow::Continue(())
+        },
     )?;
     Ok((wal, seen))
 }
@@ -313,7 +317,7 @@ fn released_segments_are_recycled_and_their_bytes_stay_dead() {
 #[test]
 fn the_tender_makes_room_ahead_and_recycles() {
     let dir = tempfile::tempdir().expect("made");
-    let mut nothing = |_: Position, _: RecordRef<'_>| {};
+    let mut nothing = |_: Position, _: RecordRef<'_>| ControlFlow::Continue(());
     let wal = Wal::open(dir.path(), SMALL, ignore_failure(), &mut nothing).expect("opens");
     let mut model = Vec::new();
     for i in 0..200 {

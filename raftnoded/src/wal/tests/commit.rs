@@ -136,7 +136,7 @@ fn failing() -> Failing {
             assert_eq!(error.raw_os_error(), Some(5));
             calls.fetch_add(1, Ordering::SeqCst);
         }),
-        &mut |_, _| {},
+        &mut |_, _| std::ops::ControlFlow::Continue(()),
     )
     .expect("opens");
     let kept = append_placed(&wal, &[Owned::sample(1, 100)]);
