@@ -13,7 +13,7 @@ DEMO := $(CACHE)/demo
 DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
 DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
 
-.PHONY: help setup-compiler setup demo demo-stop bench test check fix
+.PHONY: help setup-compiler setup demo demo-stop bench bench-failover test check fix
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -87,6 +87,10 @@ bench: setup-compiler ## Measure puts and gets on a fresh cluster of three (BENC
 	    $(DEMO_BIN)/raftctl bench $$operation --clients $$1 --connections $$2 --duration $(BENCH_SECONDS)s
 	  done
 	done
+
+bench-failover: setup-compiler ## Measure how long writes stand still when the leader changes, beside etcd if it is installed
+	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::
 
 test: setup ## Install what is missing and run every check
 	@$(MAKE) --no-print-directory check
