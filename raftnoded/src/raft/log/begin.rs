@@ -159,7 +159,7 @@ mod tests {
                 COMMAND_VERSION + 1,
                 "command format 3",
             ),
-            (codec::kind::MEMBERSHIP, 2, "membership format 2"),
+            (codec::kind::MEMBERSHIP, 3, "membership format 3"),
             (21, 0, "unknown kind 21"),
         ];
         for (kind, version, said) in newer {
