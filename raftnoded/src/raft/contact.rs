@@ -40,6 +40,11 @@ impl Contact {
         self.lost.store(true, Ordering::Relaxed);
     }
 
+    /// There is another leader.
+    pub(super) fn found(&self) {
+        self.lost.store(false, Ordering::Relaxed);
+    }
+
     /// Whether the leader that was heard is known to be gone.
     pub(super) fn is_lost(&self) -> bool {
         self.lost.load(Ordering::Relaxed)

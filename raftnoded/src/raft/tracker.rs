@@ -5,7 +5,10 @@
 //! this member as long as a majority answers it. One task works that out and publishes it, so that
 //! whoever waits for a leader is woken in the moment in which there is one.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use openraft::{Instant as _, async_runtime::WatchReceiver};
 use tokio::sync::watch;
@@ -33,19 +36,28 @@ impl Tracker {
         let (publish, leader) = watch::channel(None);
         tokio::spawn(async move {
             let mut metrics = raft.server_metrics();
-            let (mut before, mut pause) = (None, SOON);
+            // What the log says at the start is the past: that leader must be heard first.
+            let mut before = metrics.borrow_watched().current_leader;
+            let mut since: Option<Instant> = None;
+            let mut pause = SOON;
             loop {
                 let presumed = metrics.borrow_watched().current_leader;
                 if presumed != before {
                     (before, pause) = (presumed, SOON);
+                    // It is known from its own first message, or elected by a majority: heard.
+                    since = Some(Instant::now());
+                    contact.found();
                 }
+                let known = since.map(|since| since.elapsed());
                 let audible = presumed.filter(|id| {
                     let age = if *id == node_id {
                         quorum_age(node_id, &raft.metrics().borrow_watched())
                     } else {
-                        contact.age().filter(|_| !contact.is_lost())
+                        contact.age()
                     };
-                    age.is_some_and(|age| age < silence)
+                    let heard = [age, known].into_iter().flatten().min();
+                    let lost = *id != node_id && contact.is_lost();
+                    !lost && heard.is_some_and(|age| age < silence)
                 });
                 publish.send_if_modified(|leader| {
                     let changed = *leader != audible;
