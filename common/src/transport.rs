@@ -81,6 +81,15 @@ pub struct Hello {
     pub program: String,
 }
 
+/// What went wrong, without the number that the operating system has for it.
+pub fn in_words(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" (os error ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
 /// A client that looks for the leader while one is being elected: it is answered in the moment in
 /// which there is one, and so needs not ask again and again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ use raftnoded::{
     config::{Config, ConfigError, LogFormat, Options},
 };
 use tokio::{
+    runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
     sync::watch,
 };
@@ -146,6 +147,14 @@ fn start_log(config: &Config) -> Result<LogFormat, String> {
     Ok(format)
 }
 
+/// What everything asynchronous runs on.
+fn start(builder: &mut Builder) -> Result<Runtime, ExitCode> {
+    builder.enable_all().build().map_err(|error| {
+        complain(&error);
+        ExitCode::FAILURE
+    })
+}
+
 fn run(config: Config) -> ExitCode {
     let format = match start_log(&config) {
         Ok(format) => format,
@@ -156,21 +165,16 @@ fn run(config: Config) -> ExitCode {
     };
     raise_file_limit();
     let mut builder = if config.threads == 1 {
-        tokio::runtime::Builder::new_current_thread()
+        Builder::new_current_thread()
     } else {
-        tokio::runtime::Builder::new_multi_thread()
+        Builder::new_multi_thread()
     };
-    let runtime = builder
+    builder
         .worker_threads(config.threads)
-        .thread_name("raftnoded")
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+        .thread_name("raftnoded");
+    let runtime = match start(&mut builder) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let result = runtime.block_on(serve(config));
     // A file operation that hangs on a broken disk must not keep the process.

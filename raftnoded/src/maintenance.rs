@@ -17,8 +17,9 @@ use raftnoded::{
     },
     store::Position,
 };
+use tokio::runtime::Builder;
 
-use super::{complain, say};
+use super::{complain, say, start};
 
 /// The exit code for a question that was answered with no.
 const EXIT_DECLINED: u8 = 1;
@@ -106,15 +107,9 @@ pub(super) fn run_restore(arguments: &RestoreArguments, config: &Config) -> Exit
 
 /// Runs `raftnoded recover`.
 pub(super) fn run_recover(arguments: &RecoverArguments, config: &Config) -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    let runtime = match runtime {
+    let runtime = match start(&mut Builder::new_current_thread()) {
         Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&error);
-            return ExitCode::FAILURE;
-        }
+        Err(code) => return code,
     };
     let recovery = match runtime.block_on(Recovery::examine(&config.data_dir)) {
         Ok(recovery) => recovery,

@@ -133,15 +133,6 @@ fn client_config() -> client::Config {
     config
 }
 
-/// What went wrong, without the number that the operating system has for it.
-fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    match text.rfind(" (os error ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
-}
-
 /// Opens a connection and shakes hands.
 ///
 /// # Errors
@@ -169,7 +160,7 @@ where
             reason: format!("no answer within {timeout:?}"),
         }),
         Ok(Err(error)) => Err(Error::Unreachable {
-            reason: in_words(&error),
+            reason: transport::in_words(&error),
         }),
         Ok(Ok((_, HelloReply::Refused { message }))) => Err(Error::Incompatible { message }),
         Ok(Ok((

@@ -30,6 +30,8 @@ struct Search {
     waiting: VecDeque<String>,
     asked: Vec<String>,
     answered: Vec<String>,
+    /// Those who were asked twice, because another one named them.
+    doubted: Vec<String>,
     failed: Vec<(String, Error)>,
     /// The member that stopped to answer: still named by those who have not noticed, and asked last.
     silent: Option<String>,
@@ -63,6 +65,7 @@ impl Search {
             waiting: addresses.into(),
             asked: Vec::new(),
             answered: Vec::new(),
+            doubted: Vec::new(),
             failed: Vec::new(),
             silent: state.silent.clone(),
             follower: None,
@@ -96,6 +99,7 @@ impl Search {
         }
         match welcome.leader {
             Some(leader) => {
+                self.doubt(&leader.address);
                 if self.silent.as_ref() == Some(&leader.address) {
                     self.waiting.push_back(leader.address.clone());
                 } else {
@@ -104,6 +108,16 @@ impl Search {
                 self.follower = Some((address, leader));
             }
             None => self.leaderless = Some(address),
+        }
+    }
+
+    /// A member is named that did not lead when it was asked: it may have been elected since. It is
+    /// asked once more.
+    fn doubt(&mut self, named: &String) {
+        if self.answered.contains(named) && !self.doubted.contains(named) {
+            self.doubted.push(named.clone());
+            self.answered.retain(|address| address != named);
+            self.asked.retain(|address| address != named);
         }
     }
 

@@ -34,6 +34,8 @@ enum Greeting {
     /// Naming this leader.
     Follows(Option<Leader>),
     Leads,
+    /// Nobody leads when it is asked first, and it leads from then on.
+    Elected,
 }
 
 /// How a member answers requests.
@@ -119,7 +121,11 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
     let greeting = {
         let mut script = script.lock().unwrap();
         script.hellos.push(hello);
-        script.greeting.clone()
+        let greeting = script.greeting.clone();
+        if matches!(greeting, Greeting::Elected) {
+            script.greeting = Greeting::Leads;
+        }
+        greeting
     };
     let leader = match greeting {
         Greeting::Silence => return std::future::pending().await,
@@ -130,6 +136,7 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
             };
             return connection.send(busy).await.unwrap();
         }
+        Greeting::Elected => None,
         Greeting::Follows(leader) => leader,
         Greeting::Leads => Some(me.clone()),
     };
@@ -287,6 +294,18 @@ async fn an_election_is_noticed_while_the_old_leader_hangs() {
     other.becomes(Greeting::Leads, Answer::Done);
     assert_eq!(waiting.await.unwrap().unwrap().revision, 2);
     assert!(began.elapsed() < PATIENCE / 4, "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn a_member_elected_in_the_middle_of_the_search_is_asked_again() {
+    let elected = Played::start(1, Greeting::Elected, Answer::Done).await;
+    let follows = Greeting::Follows(Some(elected.leader.clone()));
+    let follower = Played::start(2, follows, Answer::Done).await;
+    let client = Client::new(config([&elected, &follower]));
+    client.put(put("k")).await.unwrap();
+    assert_eq!((elected.greeted(), elected.requests()), (2, 1));
+    // Nobody was asked to wait for another leader than this one.
+    assert_eq!(follower.greeted(), 1);
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ use super::{
 use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
 pub use index::Stamp;
 use index::{Fault, Index, record};
+use read::Reader;
 
 /// Bytes of newest entries kept in memory.
 const CACHE_BYTES: usize = 16 << 20;
@@ -281,7 +282,7 @@ impl LogStore {
 }
 
 impl RaftLogStorage<TypeConfig> for LogStore {
-    type LogReader = Self;
+    type LogReader = Reader;
 
     async fn get_log_state(&mut self) -> io::Result<LogState<TypeConfig>> {
         let state = self.state();
@@ -291,8 +292,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         })
     }
 
-    async fn get_log_reader(&mut self) -> Self {
-        self.clone()
+    async fn get_log_reader(&mut self) -> Reader {
+        Reader::new(self.clone())
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {

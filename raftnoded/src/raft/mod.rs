@@ -358,12 +358,7 @@ impl Consensus {
 
     /// Whether this member believes to lead.
     pub fn leads(&self) -> bool {
-        self.presumed_leader() == Some(self.node_id)
-    }
-
-    /// Who holds leadership as far as this member knows, silent or not.
-    fn presumed_leader(&self) -> Option<u64> {
-        self.raft.server_metrics().borrow_watched().current_leader
+        self.raft.server_metrics().borrow_watched().current_leader == Some(self.node_id)
     }
 
     /// Waits until the membership is another one.

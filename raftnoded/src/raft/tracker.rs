@@ -34,51 +34,7 @@ impl Tracker {
         silence: Duration,
     ) -> Self {
         let (publish, leader) = watch::channel(None);
-        tokio::spawn(async move {
-            let mut metrics = raft.server_metrics();
-            // What the log says at the start is the past: that leader must be heard first.
-            let mut before = metrics.borrow_watched().current_leader;
-            let mut since: Option<Instant> = None;
-            let mut pause = SOON;
-            loop {
-                let presumed = metrics.borrow_watched().current_leader;
-                if presumed != before {
-                    (before, pause) = (presumed, SOON);
-                    // It is known from its own first message, or elected by a majority: heard.
-                    since = Some(Instant::now());
-                    contact.found();
-                }
-                let known = since.map(|since| since.elapsed());
-                let audible = presumed.filter(|id| {
-                    let age = if *id == node_id {
-                        quorum_age(node_id, &raft.metrics().borrow_watched())
-                    } else {
-                        contact.age()
-                    };
-                    let heard = [age, known].into_iter().flatten().min();
-                    let lost = *id != node_id && contact.is_lost();
-                    !lost && heard.is_some_and(|age| age < silence)
-                });
-                publish.send_if_modified(|leader| {
-                    let changed = *leader != audible;
-                    *leader = audible;
-                    changed
-                });
-                pause = if presumed == audible {
-                    silence / 4
-                } else {
-                    (pause * 2).min(silence / 4)
-                };
-                tokio::select! {
-                    changed = metrics.changed() => {
-                        if changed.is_err() {
-                            return;
-                        }
-                    }
-                    () = tokio::time::sleep(pause) => {}
-                }
-            }
-        });
+        tokio::spawn(follow(node_id, raft, contact, silence, publish));
         Self { leader }
     }
 
@@ -93,6 +49,58 @@ impl Tracker {
         if leader.wait_for(|leader| *leader != before).await.is_err() {
             // Nobody leads a member that has stopped.
             std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn follow(
+    node_id: u64,
+    raft: RaftHandle,
+    contact: Arc<Contact>,
+    silence: Duration,
+    publish: watch::Sender<Option<u64>>,
+) {
+    let mut metrics = raft.server_metrics();
+    // What the log says at the start is the past: that leader must be heard first.
+    let mut before = metrics.borrow_watched().current_leader;
+    let mut since: Option<Instant> = None;
+    let mut pause = SOON;
+    loop {
+        let presumed = metrics.borrow_watched().current_leader;
+        if presumed != before {
+            (before, pause) = (presumed, SOON);
+            // It is known from its own first message, or elected by a majority: heard.
+            since = Some(Instant::now());
+            contact.found();
+        }
+        let known = since.map(|since| since.elapsed());
+        let audible = presumed.filter(|id| {
+            let (age, lost) = if *id == node_id {
+                let age = quorum_age(node_id, &raft.metrics().borrow_watched());
+                (age, false)
+            } else {
+                (contact.age(), contact.is_lost())
+            };
+            let heard = [age, known].into_iter().flatten().min();
+            !lost && heard.is_some_and(|age| age < silence)
+        });
+        publish.send_if_modified(|leader| {
+            let changed = *leader != audible;
+            *leader = audible;
+            changed
+        });
+        pause = if presumed == audible {
+            silence / 4
+        } else {
+            (pause * 2).min(silence / 4)
+        };
+        tokio::select! {
+            changed = metrics.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            () = tokio::time::sleep(pause) => {}
         }
     }
 }

@@ -63,7 +63,7 @@ impl Consensus {
     pub fn leader(&self) -> Option<(u64, MemberInfo)> {
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        let id = self.followed(metrics.current_leader)?;
+        let id = self.tracker.leader()?;
         let info = metrics.membership_config.get_node(&id)?.clone();
         Some((id, info))
     }
@@ -99,7 +99,7 @@ impl Consensus {
                 _ => Role::Follower,
             },
             term: metrics.current_term,
-            leader: self.followed(metrics.current_leader),
+            leader: self.tracker.leader(),
             last_log: metrics.last_log_index.unwrap_or(0),
             committed: index(metrics.cluster_committed),
             applied: index(metrics.last_applied),
@@ -136,12 +136,7 @@ impl Consensus {
 
     /// Whether this member leads with a majority, or hears from a leader.
     pub fn in_contact(&self) -> bool {
-        self.followed(self.presumed_leader()).is_some()
-    }
-
-    /// The presumed leader, if it counts.
-    fn followed(&self, presumed: Option<u64>) -> Option<u64> {
-        self.tracker.leader().filter(|id| presumed == Some(*id))
+        self.tracker.leader().is_some()
     }
 
     /// Waits until the leader that counts is another one than `before`, for at most a time.

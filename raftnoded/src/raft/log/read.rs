@@ -20,6 +20,24 @@ use super::{
 /// Bytes of entries sent to a follower in one request, and read from the files in one go.
 const READ_BYTES: usize = 1 << 20;
 
+/// Bytes of entries sent to find out where a follower's log and this one part. openraft looks for
+/// that place by halves and sends each time what may be missing from there on: nearly all of it is
+/// there already, and a new leader can commit nothing before it has found the place.
+const PROBE_BYTES: usize = 64 << 10;
+
+/// Reads entries for one follower, or for the state machine.
+pub struct Reader {
+    log: LogStore,
+    /// Behind the last entry that was sent. A request that does not begin there is a probe.
+    next: u64,
+}
+
+impl Reader {
+    pub(super) fn new(log: LogStore) -> Self {
+        Self { log, next: 0 }
+    }
+}
+
 impl LogStore {
     /// Entries from `start` until `end` or a limit of bytes; at least one if there is one.
     async fn read(&self, start: u64, end: u64, max_bytes: usize) -> io::Result<Vec<Entry>> {
@@ -122,17 +140,24 @@ fn bounds(range: &impl RangeBounds<u64>) -> (u64, u64) {
     (start, end)
 }
 
-impl RaftLogReader<TypeConfig> for LogStore {
+impl RaftLogReader<TypeConfig> for Reader {
     async fn try_get_log_entries<RB: RangeBounds<u64> + Clone + Debug + OptionalSend>(
         &mut self,
         range: RB,
     ) -> io::Result<Vec<Entry>> {
         let (start, end) = bounds(&range);
-        self.read(start, end, usize::MAX).await
+        self.log.read(start, end, usize::MAX).await
     }
 
     async fn limited_get_log_entries(&mut self, start: u64, end: u64) -> io::Result<Vec<Entry>> {
-        self.read(start, end, READ_BYTES).await
+        let bytes = if start == self.next {
+            READ_BYTES
+        } else {
+            PROBE_BYTES
+        };
+        let entries = self.log.read(start, end, bytes).await?;
+        self.next = entries.last().map_or(0, |last| last.log_id.index() + 1);
+        Ok(entries)
     }
 
     /// In pieces: after a restart the range is all of the log that the store does not hold yet.
@@ -145,7 +170,7 @@ impl RaftLogReader<TypeConfig> for LogStore {
     {
         let (start, end) = bounds(&range);
         let pieces =
-            futures::stream::try_unfold((self.clone(), start), move |(log, next)| async move {
+            futures::stream::try_unfold((self.log.clone(), start), move |(log, next)| async move {
                 if next >= end {
                     return Ok(None);
                 }
@@ -163,11 +188,11 @@ impl RaftLogReader<TypeConfig> for LogStore {
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
-        Ok(self.state().index.vote)
+        Ok(self.log.state().index.vote)
     }
 
     async fn get_key_log_ids(&mut self, range: RangeInclusive<LogId>) -> io::Result<Vec<LogId>> {
         let (first, last) = (range.start().index(), range.end().index());
-        Ok(self.state().index.key_ids(first, last))
+        Ok(self.log.state().index.key_ids(first, last))
     }
 }

@@ -87,7 +87,7 @@ impl Consensus {
         let until = Instant::now() + patience;
         self.hand_over(to, patience).await;
         // This member knows that it does not lead a moment before it knows who does.
-        while self.leads() || self.leader().is_none() {
+        while self.leads() || self.leader().is_none_or(|(id, _)| id == self.node_id) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Err(ChangeError::Unknown(

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use openraft::ChangeMembers;
 
+use common::transport::in_words;
+
 use super::{ChangeError, Governor, plan::Situation, set};
 use crate::raft::{
     ReadError,
@@ -161,7 +163,8 @@ impl Governor {
             Found::Refusal(message) => return unavailable(message),
             Found::Nobody(error) => {
                 return unavailable(format!(
-                    "no node answers there ({error}); start it with --wait or --join first"
+                    "no node answers there ({}); start it with --wait or --join first",
+                    in_words(&error)
                 ));
             }
         };
