@@ -5,7 +5,7 @@
 //! member that was removed, and will never be anybody else's.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{PoisonError, RwLock},
 };
 
@@ -18,6 +18,7 @@ pub struct Roster(RwLock<Applied>);
 #[derive(Clone, Debug, Default)]
 struct Applied {
     members: BTreeMap<u64, MemberInfo>,
+    voters: BTreeSet<u64>,
     highest: u64,
 }
 
@@ -34,6 +35,13 @@ impl Roster {
                 .nodes()
                 .map(|(id, info)| (*id, info.clone()))
                 .collect(),
+            // The former one of two: until the change is through, a majority of it is needed too.
+            voters: membership
+                .membership()
+                .get_joint_config()
+                .first()
+                .cloned()
+                .unwrap_or_default(),
             highest,
         };
     }
@@ -50,6 +58,12 @@ impl Roster {
         })
     }
 
+    /// The members that can be relied on to vote; none if no membership was applied yet. While a
+    /// change is under way, those from before it.
+    pub(super) fn voters(&self) -> Option<BTreeSet<u64>> {
+        self.read(|applied| (!applied.voters.is_empty()).then(|| applied.voters.clone()))
+    }
+
     /// The highest id ever given away.
     pub(super) fn highest(&self) -> u64 {
         self.read(|applied| applied.highest)
@@ -63,8 +77,6 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
     use crate::raft::types::Membership;
 
@@ -82,5 +94,25 @@ mod tests {
         roster.set(&stored, 5);
         let removed: Vec<u64> = (1..8).filter(|id| roster.removed(*id)).collect();
         assert_eq!(removed, [2, 4, 5]);
+    }
+
+    #[test]
+    fn a_member_counts_as_a_voter_when_its_promotion_is_through() {
+        let roster = Roster::default();
+        assert_eq!(roster.voters(), None, "nothing is known yet");
+        let nodes: BTreeMap<u64, MemberInfo> = [1, 2, 3]
+            .map(|id| (id, MemberInfo::default()))
+            .into_iter()
+            .collect();
+        let set = |configs: Vec<BTreeSet<u64>>| {
+            let membership = Membership::new(configs, nodes.clone()).unwrap();
+            roster.set(&StoredMembership::new(None, membership), 3);
+            roster.voters()
+        };
+        let (two, three) = (BTreeSet::from([1, 2]), BTreeSet::from([1, 2, 3]));
+        assert_eq!(set(vec![two.clone(), three.clone()]), Some(two.clone()));
+        assert_eq!(set(vec![three.clone()]), Some(three.clone()));
+        assert_eq!(set(vec![three.clone(), two.clone()]), Some(three));
+        assert_eq!(set(vec![two.clone()]), Some(two));
     }
 }

@@ -54,7 +54,7 @@ pub enum Role {
 pub struct MemberView {
     /// What it says of itself.
     pub info: MemberInfo,
-    /// Whether it votes.
+    /// Whether it votes, and could if others were lost now.
     pub voter: bool,
 }
 
@@ -68,22 +68,23 @@ impl Consensus {
         Some((id, info))
     }
 
-    /// The members, by id.
+    /// The members, by id: those of a change that is under way too. Who votes is said as of the
+    /// last change that is through, since until then the cluster needs a majority from before it.
     pub fn members(&self) -> BTreeMap<u64, MemberView> {
+        let roster = &self.progress.roster;
         let metrics = self.raft.server_metrics();
         let metrics = metrics.borrow_watched();
-        let voters: Vec<u64> = metrics.membership_config.voter_ids().collect();
-        metrics
-            .membership_config
-            .nodes()
-            .map(|(id, info)| {
-                let view = MemberView {
-                    info: info.clone(),
-                    voter: voters.contains(id),
-                };
-                (*id, view)
-            })
-            .collect()
+        let membership = &metrics.membership_config;
+        let voters = roster
+            .voters()
+            .unwrap_or_else(|| membership.voter_ids().collect());
+        let mut members: BTreeMap<u64, MemberInfo> = roster.members().into_iter().collect();
+        members.extend(membership.nodes().map(|(id, info)| (*id, info.clone())));
+        let view = |(id, info)| {
+            let voter = voters.contains(&id);
+            (id, MemberView { info, voter })
+        };
+        members.into_iter().map(view).collect()
     }
 
     /// The state of the consensus as this member sees it.
