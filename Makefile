@@ -28,6 +28,15 @@ define install
 	fi
 endef
 
+# own TARGET-DIRECTORY: cargo takes what another checkout has built there for this one's, by its time.
+define own
+	if [ "$$(cat $(1)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then
+	  cargo clean --quiet --locked --target-dir $(1) -p common -p raftnoded -p raftctl -p tests
+	  mkdir -p $(1)
+	  echo "$(CURDIR)" >$(1)/checkout
+	fi
+endef
+
 setup-compiler:
 	@command -v cargo >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
 	$(call install,command -v cc,gcc libc6-dev)
@@ -37,7 +46,8 @@ setup: setup-compiler ## Install what the system lacks to build RocksDB: g++ and
 	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep -E '^libclang(-[0-9.]+)?\.so',libclang-dev)
 
 demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
-	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
 	mkdir -p $(DEMO)
 	for i in 1 2 3; do
 	  $(DEMO_BIN)/raftnoded --name n$$i --peers $(DEMO_PEERS) --listen 127.0.0.1:74$$((i + 1))0 \
@@ -72,7 +82,8 @@ BENCH_ENDPOINTS := 127.0.0.1:17420,127.0.0.1:17430,127.0.0.1:17440
 BENCH_SECONDS ?= 5
 
 bench: setup-compiler ## Measure puts and gets on a fresh cluster of three (BENCH_SECONDS=5 each)
-	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
 	directory=$$(mktemp -d)
 	trap 'kill $$(jobs -p) 2>/dev/null || true; wait; rm -rf "$$directory"' EXIT
 	for i in 1 2 3; do
@@ -89,14 +100,16 @@ bench: setup-compiler ## Measure puts and gets on a fresh cluster of three (BENC
 	done
 
 bench-failover: setup-compiler ## Measure how long writes stand still when the leader changes, beside etcd if it is installed
-	@cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
 	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::
 
 test: setup ## Install what is missing and run every check
 	@$(MAKE) --no-print-directory check
 
 check: ## Formatting, lints, documentation and all tests; changes nothing
-	@cargo fmt --all --check
+	@$(call own,$(CARGO_TARGET_DIR))
+	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo build --locked --workspace --bins

@@ -63,8 +63,8 @@ pub(crate) fn engines() -> Vec<TestEngine> {
 
 /// The scripts of a directory of this crate's sources, in order of their names.
 pub(crate) fn scripts(room: &str) -> Vec<std::path::PathBuf> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let dir = source.join(room).join("testscripts");
+    // Tests run in the directory of their package.
+    let dir = Path::new("src").join(room).join("testscripts");
     let entries = std::fs::read_dir(&dir).unwrap();
     let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     paths.sort();
