@@ -218,6 +218,7 @@ async fn restored_goes_on(store: &str) {
                 seen: 0,
             },
             previous: false,
+            keys_only: false,
             max_wait: Duration::from_millis(100),
         };
         let watched = direct.data.watch(within(Duration::from_secs(10)), request);

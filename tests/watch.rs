@@ -28,6 +28,7 @@ fn everything(namespace: &str, start: Start) -> WatchOptions {
         target: WatchTarget::Prefix(Bytes::new()),
         start,
         previous: false,
+        keys_only: false,
         resync: false,
     }
 }
@@ -358,6 +359,7 @@ async fn what_one_member_lost_another_one_tells_and_what_all_lost_is_said() {
         target: WatchTarget::Key("k".into()),
         from: Cursor::at(revision),
         previous: false,
+        keys_only: false,
         max_wait: Duration::ZERO,
     };
     let direct = cluster.direct(restarted).await;
@@ -431,6 +433,7 @@ async fn a_place_in_the_middle_of_a_transaction_means_the_same_on_every_member()
                 target: WatchTarget::Prefix("k".into()),
                 from: Cursor { revision, seen },
                 previous: false,
+                keys_only: false,
                 max_wait: Duration::ZERO,
             };
             let answer = direct
@@ -482,6 +485,7 @@ async fn a_member_that_is_the_majority_itself_is_in_contact() {
         target: WatchTarget::Key("k".into()),
         from: Cursor::at(1_000_000),
         previous: false,
+        keys_only: false,
         max_wait: wait,
     };
     let began = std::time::Instant::now();

@@ -10,17 +10,18 @@
 use crate::{
     error::Error,
     types::{
-        AddMemberRequest, CloseBackupRequest, CloseSessionRequest, CloseViewRequest, CountReply,
-        CountRequest, CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest,
-        DeletePrefixRequest, DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
-        DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
-        IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
-        ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
-        NamespaceInfo, OpenBackupReply, OpenBackupRequest, OpenSessionReply, OpenSessionRequest,
-        OpenViewReply, PutReply, PutRequest, ReadBackupReply, ReadBackupRequest,
-        RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
-        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest,
-        TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply, WatchRequest,
+        Activity, ActivityRequest, AddMemberRequest, CloseBackupRequest, CloseSessionRequest,
+        CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
+        DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
+        DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest, GetReply, GetRequest,
+        GrantLeaseRequest, IncrementReply, IncrementRequest, KeepAliveLeaseRequest, Leader,
+        LeaseInfo, ListLeasesReply, ListLeasesRequest, ListNamespacesRequest, ListReply,
+        ListRequest, Member, MemberStatus, NamespaceInfo, OpenBackupReply, OpenBackupRequest,
+        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, ReadBackupReply,
+        ReadBackupRequest, RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest,
+        SetMemberRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
+        TransferLeaderRequest, TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply,
+        WatchRequest,
     },
 };
 
@@ -171,4 +172,8 @@ pub trait Control {
     /// Makes the member's state survive a restart without the log before it, and lets go of that log
     /// as far as `--log-retain` allows. Returns when it is done.
     async fn trigger_snapshot() -> Result<TriggerSnapshotReply, Error>;
+
+    /// What the member did since its process began, and what happened lately. Cheap enough to be
+    /// asked several times a second. Answered in every state.
+    async fn activity(request: ActivityRequest) -> Result<Activity, Error>;
 }

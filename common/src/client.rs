@@ -18,6 +18,7 @@ mod coordination;
 mod link;
 mod members;
 mod methods;
+mod observer;
 mod route;
 mod search;
 mod session;
@@ -36,6 +37,7 @@ use session::Sessions;
 
 pub use backup::{Backup, BackupError};
 pub use coordination::{Contender, Contest, LEASE_DIGITS};
+pub use observer::Observer;
 pub use watch::{Start, Watch, WatchItem, WatchOptions};
 
 /// How a [`Client`] finds the cluster and how long it waits.

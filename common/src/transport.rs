@@ -32,7 +32,7 @@ pub use codec::{MessageCodec, OversizedMessage, Wire, read_postcard, write_postc
 
 /// The version of the protocol this program speaks. It changes when an old peer would
 /// misunderstand a new one.
-pub const PROTOCOL_VERSION: u32 = 3;
+pub const PROTOCOL_VERSION: u32 = 4;
 
 /// The longest time a request may ask for.
 pub const MAX_TIMEOUT: Duration = Duration::from_secs(3600);

@@ -2,6 +2,7 @@
 //!
 //! Keys and values are bytes. Sizes are in bytes, revisions are Raft log indexes.
 
+mod activity;
 mod backup;
 mod lease;
 mod member;
@@ -15,6 +16,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+pub use activity::{
+    Activity, ActivityRequest, Election, ElectionCause, Latencies, LogLine, MAX_LOG_TAIL,
+    NamespaceActivity, OperationActivity, OperationKind,
+};
 pub use backup::{
     BACKUP_IDLE, BackupId, CloseBackupRequest, OpenBackupReply, OpenBackupRequest, ReadBackupReply,
     ReadBackupRequest, TriggerSnapshotReply,
@@ -105,6 +110,8 @@ pub struct Entry {
     pub key: Bytes,
     /// The value; empty when only keys were asked for.
     pub value: Bytes,
+    /// The bytes of the value, also when it was left out.
+    pub size: u64,
     /// The revision that created the key.
     pub create_revision: Revision,
     /// The revision that last wrote it.

@@ -14,17 +14,18 @@ use common::{
         Service as Wanted, framed, reframe,
     },
     types::{
-        AddMemberRequest, CloseBackupRequest, CloseSessionRequest, CloseViewRequest, CountReply,
-        CountRequest, CreateNamespaceRequest, DeleteNamespaceReply, DeleteNamespaceRequest,
-        DeletePrefixRequest, DeleteReply, DeleteRequest, DescribeLeaseReply, DescribeLeaseRequest,
-        DescribeNamespaceRequest, GetReply, GetRequest, GrantLeaseRequest, IncrementReply,
-        IncrementRequest, KeepAliveLeaseRequest, Leader, LeaseInfo, ListLeasesReply,
-        ListLeasesRequest, ListNamespacesRequest, ListReply, ListRequest, Member, MemberStatus,
-        NamespaceInfo, OpenBackupReply, OpenBackupRequest, OpenSessionReply, OpenSessionRequest,
-        OpenViewReply, PutReply, PutRequest, ReadBackupReply, ReadBackupRequest,
-        RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest, SetMemberRequest,
-        SetNamespaceRequest, Tag, TouchReply, TouchRequest, TransferLeaderRequest,
-        TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply, WatchRequest,
+        Activity, ActivityRequest, AddMemberRequest, CloseBackupRequest, CloseSessionRequest,
+        CloseViewRequest, CountReply, CountRequest, CreateNamespaceRequest, DeleteNamespaceReply,
+        DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest,
+        DescribeLeaseReply, DescribeLeaseRequest, DescribeNamespaceRequest, GetReply, GetRequest,
+        GrantLeaseRequest, IncrementReply, IncrementRequest, KeepAliveLeaseRequest, Leader,
+        LeaseInfo, ListLeasesReply, ListLeasesRequest, ListNamespacesRequest, ListReply,
+        ListRequest, Member, MemberStatus, NamespaceInfo, OpenBackupReply, OpenBackupRequest,
+        OpenSessionReply, OpenSessionRequest, OpenViewReply, PutReply, PutRequest, ReadBackupReply,
+        ReadBackupRequest, RemoveMemberRequest, Revision, RevokeLeaseReply, RevokeLeaseRequest,
+        SetMemberRequest, SetNamespaceRequest, Tag, TouchReply, TouchRequest,
+        TransferLeaderRequest, TriggerSnapshotReply, TxnReply, TxnRequest, WatchReply,
+        WatchRequest,
     },
 };
 use conversation::Conversation;
@@ -465,6 +466,10 @@ impl Control for Session {
 
     async fn trigger_snapshot(self, context: Context) -> Result<TriggerSnapshotReply, Error> {
         self.service.trigger_snapshot(&self.call(&context)).await
+    }
+
+    async fn activity(self, _: Context, request: ActivityRequest) -> Result<Activity, Error> {
+        self.service.activity(&request).await
     }
 }
 

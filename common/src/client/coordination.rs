@@ -221,6 +221,7 @@ impl Contender {
             target: WatchTarget::Key(other.key),
             start: Start::Initial,
             previous: false,
+            keys_only: false,
             resync: true,
         });
         let mut there = false;

@@ -45,6 +45,8 @@ pub struct WatchOptions {
     pub start: Start,
     /// Tell what was there before each change.
     pub previous: bool,
+    /// Leave the values out.
+    pub keys_only: bool,
     /// Where changes are lost, go on with [`WatchItem::Resync`] and the content anew, instead of
     /// ending with [`Error::Compacted`].
     pub resync: bool,
@@ -301,6 +303,7 @@ impl Watch {
             target: self.options.target.clone(),
             from,
             previous: self.options.previous,
+            keys_only: self.options.keys_only,
             max_wait,
         };
         let reply = match self.members.ask(&request).await {

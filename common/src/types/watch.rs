@@ -62,6 +62,8 @@ pub struct WatchRequest {
     pub from: Cursor,
     /// Return what was there before each change.
     pub previous: bool,
+    /// Leave the values out.
+    pub keys_only: bool,
     /// How long to wait for a change; at most [`MAX_WATCH_WAIT`].
     pub max_wait: Duration,
 }
@@ -100,8 +102,10 @@ pub struct Event {
     pub key: Bytes,
     /// The revision of the change: the log index. Changes made together share one.
     pub revision: Revision,
-    /// The new value; empty unless it is a [`EventKind::Put`].
+    /// The new value; empty unless it is a [`EventKind::Put`], and when only keys were asked for.
     pub value: Bytes,
+    /// The bytes of the new value, also when it was left out.
+    pub size: u64,
     /// The new version of the key; 0 unless it is a [`EventKind::Put`].
     pub version: u64,
     /// The revision that created the key; 0 unless it is a [`EventKind::Put`].

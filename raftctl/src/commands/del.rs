@@ -243,6 +243,7 @@ mod tests {
             key: key.into(),
             value: "v".into(),
             create_revision: 3,
+            size: 0,
             revision: 12,
             version,
             ttl: None,

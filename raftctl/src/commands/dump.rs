@@ -221,6 +221,7 @@ mod tests {
             key: key.into(),
             value: value.into(),
             create_revision: 1,
+            size: 0,
             revision: 1,
             version: 1,
             ttl: ttl.map(Duration::from_micros),

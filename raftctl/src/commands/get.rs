@@ -106,6 +106,7 @@ mod tests {
             key: "k".into(),
             value: value.into(),
             create_revision: 3,
+            size: 0,
             revision: 12,
             version: 2,
             ttl: None,

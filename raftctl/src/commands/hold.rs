@@ -252,6 +252,7 @@ mod tests {
             key: "deploy/01".into(),
             value: "host pid 7".into(),
             create_revision: 1200,
+            size: 0,
             revision: 1200,
             version: 1,
             ttl: None,

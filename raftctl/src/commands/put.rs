@@ -221,6 +221,7 @@ mod tests {
                 key: "k".into(),
                 value: "old\n".into(),
                 create_revision: 7,
+                size: 0,
                 revision: 1150,
                 version: 2,
                 ttl: None,

@@ -102,6 +102,7 @@ impl Args {
                 None => Start::Now,
             },
             previous: self.prev,
+            keys_only: false,
             resync: self.resync,
         }
     }

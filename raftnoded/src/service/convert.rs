@@ -145,6 +145,7 @@ pub(super) fn entry(key: Bytes, found: store::Entry, clock: u64) -> Entry {
         key,
         value: found.value,
         create_revision: found.create_revision,
+        size: 0,
         revision: found.mod_revision,
         version: found.version,
         ttl: found

@@ -5,6 +5,7 @@
 //! effect. What needs the leader goes through [`route`]: carried out here if this member leads,
 //! else forwarded, or answered with the leader's address if the caller prefers to go there itself.
 
+mod activity;
 mod backup;
 mod convert;
 mod forward;

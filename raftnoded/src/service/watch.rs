@@ -113,6 +113,7 @@ fn event(found: &store::Event, previous: bool) -> Result<Event, Error> {
             store::EventKind::NamespaceDeleted => EventKind::NamespaceDeleted,
         },
         key: bytes::Bytes::copy_from_slice(found.key()),
+        size: 0,
         revision: found.revision,
         value: bytes::Bytes::new(),
         version: 0,

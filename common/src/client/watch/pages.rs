@@ -59,6 +59,7 @@ mod tests {
         Event {
             kind: EventKind::Put,
             key: key.into(),
+            size: 0,
             revision,
             value: Bytes::new(),
             version: 1,

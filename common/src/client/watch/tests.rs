@@ -55,6 +55,7 @@ impl State {
             key: key.into(),
             value: Bytes::new(),
             create_revision: revision,
+            size: 0,
             revision,
             version: 1,
             ttl: None,
@@ -64,6 +65,7 @@ impl State {
         self.events.push(Event {
             kind: EventKind::Put,
             key: key.into(),
+            size: 0,
             revision,
             value: Bytes::new(),
             version: 1,
@@ -173,6 +175,7 @@ fn options(start: Start, resync: bool) -> WatchOptions {
         target: WatchTarget::Prefix(Bytes::new()),
         start,
         previous: false,
+        keys_only: false,
         resync,
     }
 }

@@ -76,6 +76,7 @@ impl Watchers {
                 target: WatchTarget::Prefix(watched.prefix()),
                 start: Start::Now,
                 previous: false,
+                keys_only: false,
                 resync: true,
             });
             async move {

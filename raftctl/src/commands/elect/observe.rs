@@ -102,6 +102,7 @@ pub(super) async fn run(
         target: WatchTarget::Prefix(office.prefix.clone()),
         start: Start::Initial,
         previous: false,
+        keys_only: false,
         resync: true,
     }));
     let mut table = Table::new(&COLUMNS).at_least(&WIDTHS);
@@ -137,6 +138,7 @@ mod tests {
         WatchItem::Event(Event {
             kind,
             key: key(lease),
+            size: 0,
             revision: 99,
             value: value.into(),
             version: 1,
@@ -164,6 +166,7 @@ mod tests {
                 key,
                 value: value.into(),
                 create_revision: token,
+                size: 0,
                 revision: token,
                 version: 1,
                 ttl: None,

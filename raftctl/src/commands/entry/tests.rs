@@ -15,6 +15,7 @@ fn entry(key: &'static [u8], value: &'static [u8]) -> Entry {
         key: Bytes::from_static(key),
         value: Bytes::from_static(value),
         create_revision: 3,
+        size: 0,
         revision: 1200,
         version: 2,
         ttl: None,

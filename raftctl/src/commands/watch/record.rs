@@ -205,6 +205,7 @@ pub(super) mod tests {
         Event {
             kind: EventKind::Put,
             key: "k".into(),
+            size: 0,
             revision: 1200,
             value: "one\ntwo".into(),
             version: 2,
@@ -234,6 +235,7 @@ pub(super) mod tests {
             key: "\u{fc}".into(),
             value: b"\xff"[..].into(),
             create_revision: 3,
+            size: 0,
             revision: 4,
             version: 1,
             ttl: None,

@@ -102,6 +102,7 @@ fn entry(key: Bytes, size: usize) -> GetReply {
         entry: Some(Entry {
             key,
             value: vec![7; size].into(),
+            size: size as u64,
             create_revision: 1,
             revision: 1,
             version: 1,

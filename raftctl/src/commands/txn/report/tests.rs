@@ -8,6 +8,7 @@ fn entry(value: &'static str) -> Option<Entry> {
         key: "k".into(),
         value: value.into(),
         create_revision: 3,
+        size: 0,
         revision: 1150,
         version: 2,
         ttl: None,

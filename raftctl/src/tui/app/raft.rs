@@ -1,0 +1,16 @@
+//! Screen 3: elections, the log's growth, the end of the log.
+
+use common::types::LogLine;
+
+use super::{Narrowing, Selection};
+
+/// The state of the screen; elections and samples are the cluster's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RaftScreen {
+    /// The last entries of the leader's log, the oldest first; kept while there is no leader.
+    pub(crate) tail: Vec<LogLine>,
+    /// Whose log that is, by name.
+    pub(crate) of: Option<String>,
+    pub(crate) selection: Selection,
+    pub(crate) narrowing: Narrowing,
+}

@@ -1,0 +1,1 @@
+//! The only I/O of the dashboard: effects in, messages out.
