@@ -13,7 +13,7 @@ DEMO := $(CACHE)/demo
 DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
 DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
 
-.PHONY: help setup-compiler setup demo demo-stop bench bench-failover test check fix
+.PHONY: help setup-compiler setup demo demo-stop bench bench-failover bench-dashboard screenshots test check fix
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -102,7 +102,18 @@ bench: setup-compiler ## Measure puts and gets on a fresh cluster of three (BENC
 bench-failover: setup-compiler ## Measure how long writes stand still when the leader changes, beside etcd if it is installed
 	@$(call own,$(CARGO_TARGET_DIR)/demo)
 	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
-	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::
+	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::leader::
+
+bench-dashboard: setup-compiler ## Measure what a dashboard costs, and how it copes with a million keys
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::dashboard::
+	cargo test --locked --release --no-default-features -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture --test-threads 1 figures::
+
+screenshots: setup-compiler ## Draw the pictures of the README anew, from the real program
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	cargo build --locked --release --no-default-features -p raftnoded -p raftctl --target-dir $(CARGO_TARGET_DIR)/demo
+	cargo test --locked --release -p tests --target-dir $(CARGO_TARGET_DIR)/demo -- --ignored --nocapture pictures::
 
 test: setup ## Install what is missing and run every check
 	@$(MAKE) --no-print-directory check

@@ -12,6 +12,7 @@ mod ports;
 mod proxy;
 mod pty;
 mod raftctl;
+mod screen;
 mod slots;
 
 use std::{
@@ -33,6 +34,7 @@ pub(crate) use ports::free_port;
 pub(crate) use proxy::Proxy;
 pub(crate) use pty::Terminal;
 pub(crate) use raftctl::{Raftctl, Run, finish};
+pub(crate) use screen::{Kind, Screen};
 pub(crate) use slots::Slots;
 
 /// How long a condition may take to come true: far more than it needs, for a busy machine.
@@ -295,6 +297,12 @@ impl Cluster {
             Direct::open(self.address(index), false).await.ok()
         })
         .await
+    }
+
+    /// The client addresses of all members, as `--endpoints` takes them.
+    pub(crate) fn endpoints(&self) -> String {
+        let addresses: Vec<&str> = self.members.iter().map(Member::client).collect();
+        addresses.join(",")
     }
 
     /// raftctl with this member as its only endpoint.

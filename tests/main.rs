@@ -32,7 +32,9 @@
 //! hostile      garbage, half-open connections, resets, absurd deadlines
 //! cli          raftctl in a pipe
 //! terminal     raftctl on a terminal: prompts, escapes, Ctrl-C
-//! figures      what a change of leader costs; printed, on request
+//! tui          the dashboard on a terminal, through a failover
+//! pictures     the pictures of the README: made from the real program, on request
+//! figures      what a change of leader, and a dashboard, cost; printed, on request
 //! readme       the tour of the README, as written
 //! ```
 
@@ -59,10 +61,12 @@ mod kv;
 mod limits;
 mod membership;
 mod namespaces;
+mod pictures;
 mod readme;
 mod recovery;
 mod snapshot;
 mod stale;
 mod systemd;
 mod terminal;
+mod tui;
 mod watch;
