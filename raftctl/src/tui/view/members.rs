@@ -1,0 +1,491 @@
+//! Screen 2: one member in full, beside the list of all.
+
+use std::time::Duration;
+
+use common::types::{MemberStatus, TransferDirection};
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::Span,
+};
+
+use super::{
+    glyph, overview,
+    panel::{self, Panel},
+    table::{Cell, Column, Table},
+};
+use crate::{
+    output::table::{grouped, size},
+    survey::{Health, Kind, Seen, Survey, Weight, label, used_percent},
+    tui::{
+        app::{App, Areas, Member},
+        text,
+        theme::Theme,
+        update::lists,
+    },
+};
+
+/// From so many columns on the list stands beside the member.
+const WIDE: u16 = 80;
+
+/// From so many columns on the member's facts stand in two columns.
+const TWO_COLUMNS: u16 = 78;
+
+/// The cells of a fact's name.
+const LABEL: usize = 14;
+
+/// All of it.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
+    let rows = u16::try_from(lists::members(app).len()).unwrap_or(u16::MAX);
+    let [list, pane] = if area.width >= WIDE {
+        let list = (area.width / 4).clamp(26, 36);
+        Layout::horizontal([Constraint::Length(list), Constraint::Fill(1)]).areas(area)
+    } else {
+        let list = rows.clamp(1, 50).saturating_add(3).min(area.height / 2);
+        Layout::vertical([Constraint::Length(list), Constraint::Fill(1)]).areas(area)
+    };
+    members(frame, list, app, areas);
+    member(frame, pane, app, areas);
+}
+
+/// The list.
+fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
+    let theme = app.settings.theme;
+    if area.width >= 60 {
+        overview::members(frame, area, app, areas);
+        return;
+    }
+    let filter = &app.member_narrowing.filter;
+    let about = if filter.is_empty() {
+        String::new()
+    } else {
+        format!("/{}", glyph::harmless(theme, filter))
+    };
+    let panel = Panel::titled(theme, "Members").about(theme, about);
+    let inside = panel.draw(frame, area, theme);
+    let listed = lists::members(app);
+    let Some(survey) = &app.shown().survey else {
+        panel::empty(frame, inside, "no answer yet", theme);
+        return;
+    };
+    if listed.is_empty() {
+        panel::empty(frame, inside, "no such name", theme);
+        return;
+    }
+    let columns = [Column::text("  name", 8).grows(), Column::text("role", 11)];
+    let table = Table {
+        columns: &columns,
+        rows: listed.len(),
+        selected: Some(app.member.at.min(listed.len() - 1)),
+        before: app.areas.list.map_or(0, |list| list.1),
+        titles: true,
+    };
+    let silent = app.shown().error.is_some();
+    let place = table.draw(frame, inside, theme, |row| {
+        let seen = listed[row];
+        let (mark, style) = glyph::of(theme, seen);
+        let (word, word_style) = glyph::word(app, seen, survey);
+        let emphasis = |style: Style| if silent { theme.dim() } else { style };
+        let name = glyph::harmless(theme, label(&seen.member));
+        let row: Vec<Cell> = vec![
+            (format!("{mark} {name}"), emphasis(style)),
+            (word, emphasis(word_style)),
+        ];
+        row
+    });
+    areas.list = Some(place);
+}
+
+/// The selected member.
+fn member(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
+    let theme = app.settings.theme;
+    let listed = lists::members(app);
+    let seen = listed.get(app.member.at.min(listed.len().saturating_sub(1)));
+    let (Some(seen), Some(survey)) = (seen, &app.shown().survey) else {
+        let inside = Panel::titled(theme, "Member").draw(frame, area, theme);
+        panel::empty(frame, inside, "no member", theme);
+        return;
+    };
+    let name = glyph::harmless(theme, label(&seen.member));
+    let (word, _) = glyph::word(app, seen, survey);
+    let panel = Panel::titled(theme, name).about(theme, word);
+    let inside = panel.draw(frame, area, theme);
+    let inside = Rect {
+        x: inside.x + 1.min(inside.width),
+        width: inside.width.saturating_sub(2),
+        ..inside
+    };
+    let groups = groups(app, survey, seen);
+    let old = app.shown().error.is_some() || seen.health == Health::Unreachable;
+    let columns = if inside.width >= TWO_COLUMNS { 2 } else { 1 };
+    let lines = laid_out(&groups, columns, usize::from(inside.width), theme, old);
+    let height = usize::from(inside.height);
+    let first = app.member_scroll.min(lines.len().saturating_sub(height));
+    areas.pane = Some((inside, lines.len()));
+    let total = lines.len();
+    for (line, spans) in lines.into_iter().skip(first).take(height).enumerate() {
+        panel::put(frame, inside, line, spans, theme);
+    }
+    if total > height && area.height > 2 {
+        // Where in the whole: in the lower border.
+        let text = format!(" {}-{} of {total} ", first + 1, (first + height).min(total));
+        let wide = u16::try_from(text.len()).unwrap_or(u16::MAX);
+        if wide + 4 <= area.width {
+            let place = Rect::new(area.right() - wide - 1, area.bottom() - 1, wide, 1);
+            let style = Style::reset().patch(theme.dim());
+            panel::put(frame, place, 0, vec![Span::styled(text, style)], theme);
+        }
+    }
+}
+
+/// A fact: its name, and what is so.
+struct Fact {
+    name: String,
+    text: String,
+    style: Style,
+}
+
+/// Facts that belong together.
+struct Group {
+    title: &'static str,
+    facts: Vec<Fact>,
+}
+
+impl Group {
+    fn new(title: &'static str) -> Self {
+        Self {
+            title,
+            facts: Vec::new(),
+        }
+    }
+
+    fn fact(&mut self, name: &str, text: impl Into<String>) {
+        self.styled(name, text, Style::new());
+    }
+
+    fn styled(&mut self, name: &str, text: impl Into<String>, style: Style) {
+        self.facts.push(Fact {
+            name: name.to_owned(),
+            text: text.into(),
+            style,
+        });
+    }
+}
+
+fn groups(app: &App, survey: &Survey, seen: &Seen) -> Vec<Group> {
+    let status = overview::last(app, seen);
+    let probe = app.shown().last_word(seen.member.id);
+    let mut groups: Vec<Group> = attention(app, survey, seen).into_iter().collect();
+    groups.push(consensus(app, survey, seen, status));
+    if let Some(status) = status {
+        groups.push(log(status));
+    }
+    groups.push(contact(app, seen, status, probe));
+    if let Some(probe) = probe {
+        groups.push(rates(probe, seen.health == Health::Unreachable));
+    }
+    if let Some(status) = status {
+        groups.push(storage(app, status));
+        groups.extend(transfers(app, status));
+        groups.push(process(app, seen, status));
+    }
+    groups
+}
+
+/// What is wrong with it, in words.
+fn attention(app: &App, survey: &Survey, seen: &Seen) -> Option<Group> {
+    let theme = app.settings.theme;
+    let mut group = Group::new("Attention");
+    for finding in survey.findings() {
+        if finding.member != Some(seen.member.id) {
+            continue;
+        }
+        let style = match finding.weight {
+            Weight::Outage => theme.bad(),
+            Weight::Problem => theme.warning(),
+            Weight::Notice => Style::new(),
+        };
+        let mark = if finding.weight > Weight::Notice {
+            "!"
+        } else {
+            ""
+        };
+        group.styled(mark, glyph::harmless(theme, &finding.what), style);
+        if let Some(help) = finding.help {
+            group.styled("", glyph::harmless(theme, &help), theme.dim());
+        }
+    }
+    for notice in seen.status().iter().flat_map(|status| &status.notices) {
+        group.fact("", glyph::harmless(theme, notice));
+    }
+    (!group.facts.is_empty()).then_some(group)
+}
+
+fn consensus(app: &App, survey: &Survey, seen: &Seen, status: Option<&MemberStatus>) -> Group {
+    let theme = app.settings.theme;
+    let mut group = Group::new("Consensus");
+    let (mark, style) = glyph::of(theme, seen);
+    let (word, _) = glyph::word(app, seen, survey);
+    group.styled("role", format!("{mark} {word}"), style);
+    let kind = Kind::of(&seen.member).as_str();
+    group.fact("membership", format!("{kind}, id {}", seen.member.id));
+    if let Some(status) = status {
+        group.fact("term", grouped(status.term));
+        match status.leader {
+            Some(leader) => group.fact("follows", glyph::name(app, leader)),
+            None => group.styled("follows", "no leader", theme.warning()),
+        }
+    }
+    let (behind, style) = overview::lag(app, seen);
+    group.styled("lag", behind, style);
+    group
+}
+
+fn log(status: &MemberStatus) -> Group {
+    let mut group = Group::new("Log");
+    let index = |index: u64| match index {
+        0 => "-".to_owned(),
+        index => grouped(index),
+    };
+    let indices = [
+        ("last log", status.last_log),
+        ("commit", status.commit),
+        ("applied", status.applied),
+        ("snapshot", status.snapshot),
+        ("purged", status.purged),
+    ];
+    let cells = indices.iter().map(|(_, it)| grouped(*it).len()).max();
+    for (name, value) in indices {
+        // Below each other digit by digit.
+        group.fact(name, format!("{:>1$}", index(value), cells.unwrap_or(0)));
+    }
+    group
+}
+
+fn contact(app: &App, seen: &Seen, status: Option<&MemberStatus>, probe: Option<&Member>) -> Group {
+    let theme = app.settings.theme;
+    let mut group = Group::new("Contact");
+    let time = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), text::latency);
+    if seen.health == Health::Unreachable {
+        let answered = probe.and_then(|probe| probe.answered);
+        let ago = match answered {
+            Some(at) => {
+                let ago = glyph::now(app).saturating_duration_since(at);
+                format!("{} ago", glyph::whole(ago))
+            }
+            None => "never".to_owned(),
+        };
+        group.styled("last answer", ago, theme.warning());
+        return group;
+    }
+    group.fact("round trip", time(probe.and_then(|probe| probe.round_trip)));
+    let heard = seen.last_contact();
+    group.fact("leader heard", time(heard));
+    if let Some(since) = status.and_then(|status| status.since_quorum) {
+        group.fact("quorum heard", text::latency(since));
+    }
+    group
+}
+
+/// What it does, by operation.
+fn rates(probe: &Member, down: bool) -> Group {
+    let mut group = Group::new("Operations");
+    if down || probe.rates.operations.is_empty() {
+        group.fact("", "none at the moment");
+        return group;
+    }
+    let time = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), text::latency);
+    for operation in &probe.rates.operations {
+        let rate = format!("{}/s", text::rate(operation.rate));
+        let (p50, p99) = (time(operation.p50), time(operation.p99));
+        group.fact(
+            operation.kind.as_str(),
+            format!("{rate:>6}  p50 {p50:>6}  p99 {p99:>6}"),
+        );
+    }
+    group
+}
+
+fn storage(app: &App, status: &MemberStatus) -> Group {
+    let theme = app.settings.theme;
+    let mut group = Group::new("Storage");
+    group.fact("store", glyph::harmless(theme, &status.store));
+    if status.durable {
+        group.fact("durable", "yes");
+    } else {
+        group.styled("durable", "no: writes are not synced", theme.warning());
+    }
+    group.fact("log", size(status.log_bytes));
+    group.fact("state", size(status.state_bytes));
+    if let Some(disk) = status.disk {
+        let (free, total) = (size(disk.free), size(disk.total));
+        let used = used_percent(disk);
+        let style = if used >= 95 {
+            theme.warning()
+        } else {
+            Style::new()
+        };
+        group.styled(
+            "disk",
+            format!("{used} % used, {free} of {total} free"),
+            style,
+        );
+    }
+    let fsync = if status.fsync_p99.is_zero() {
+        "-".to_owned()
+    } else {
+        text::latency(status.fsync_p99)
+    };
+    group.fact("fsync p99", fsync);
+    group
+}
+
+/// Snapshots on their way.
+fn transfers(app: &App, status: &MemberStatus) -> Option<Group> {
+    let mut group = Group::new("Transfers");
+    for transfer in &status.transfers {
+        let way = match transfer.direction {
+            TransferDirection::Sending => "sends to",
+            TransferDirection::Receiving => "gets from",
+        };
+        let mut text = format!(
+            "{} {}",
+            glyph::name(app, transfer.peer),
+            size(transfer.bytes)
+        );
+        if let Some(total) = transfer.total {
+            let percent = u128::from(transfer.bytes) * 100 / u128::from(total.max(1));
+            text.push_str(&format!(" of {}, {} %", size(total), percent.min(100)));
+        }
+        group.fact(way, text);
+    }
+    (!group.facts.is_empty()).then_some(group)
+}
+
+fn process(app: &App, seen: &Seen, status: &MemberStatus) -> Group {
+    let theme = app.settings.theme;
+    let mut group = Group::new("Process");
+    group.fact("version", glyph::harmless(theme, &status.version));
+    if seen.health != Health::Unreachable {
+        group.fact("up", glyph::whole(status.uptime));
+    }
+    group.fact(
+        "clients",
+        glyph::harmless(theme, &seen.member.client_address),
+    );
+    group.fact("members", glyph::harmless(theme, &seen.member.peer_address));
+    let formats = status.formats;
+    group.fact(
+        "formats",
+        format!(
+            "directory {}, client {}, peer {}, command {}, snapshot {}",
+            formats.data_directory,
+            formats.protocol,
+            formats.peer_protocol,
+            formats.command,
+            formats.snapshot
+        ),
+    );
+    group
+}
+
+/// The groups as lines, in so many columns side by side.
+fn laid_out(
+    groups: &[Group],
+    columns: usize,
+    width: usize,
+    theme: Theme,
+    old: bool,
+) -> Vec<Vec<Span<'static>>> {
+    const GAP: usize = 3;
+    let cells = (width.saturating_sub(GAP * (columns - 1))) / columns;
+    let blocks: Vec<Vec<Vec<Span<'static>>>> = groups
+        .iter()
+        .map(|group| block(group, cells, theme, old))
+        .collect();
+    if columns == 1 {
+        return blocks.into_iter().flatten().collect();
+    }
+    // The left column has the first half of the lines.
+    let total: usize = blocks.iter().map(Vec::len).sum();
+    let (mut left, mut right) = (Vec::new(), Vec::new());
+    for block in blocks {
+        if right.is_empty() && (left.is_empty() || left.len() + block.len() / 2 < total / 2) {
+            left.extend(block);
+        } else {
+            right.extend(block);
+        }
+    }
+    let lines = left.len().max(right.len());
+    left.resize(lines, Vec::new());
+    right.resize(lines, Vec::new());
+    left.into_iter()
+        .zip(right)
+        .map(|(left, right)| {
+            let mut line = panel::fit(left, cells, theme).spans;
+            let taken: usize = line.iter().map(Span::width).sum();
+            line.push(Span::raw(" ".repeat(cells + GAP - taken.min(cells))));
+            line.extend(panel::fit(right, cells, theme).spans);
+            line
+        })
+        .collect()
+}
+
+/// A group as lines: its title, its facts, an empty line.
+fn block(group: &Group, cells: usize, theme: Theme, old: bool) -> Vec<Vec<Span<'static>>> {
+    let mut lines = vec![vec![Span::styled(group.title, theme.heading())]];
+    for fact in &group.facts {
+        let words = fact.name.len() <= 1;
+        let label = if words { 2 } else { LABEL };
+        let style = if old && !words {
+            theme.dim()
+        } else {
+            fact.style
+        };
+        let label_style = if words { fact.style } else { theme.dim() };
+        let room = cells.saturating_sub(label).max(8);
+        for (index, text) in wrapped(&fact.text, room).into_iter().enumerate() {
+            let name = if index == 0 { fact.name.as_str() } else { "" };
+            lines.push(vec![
+                Span::styled(text::left(name, label, glyph::ellipsis(theme)), label_style),
+                Span::styled(text, style),
+            ]);
+        }
+    }
+    lines.push(Vec::new());
+    lines
+}
+
+/// Broken between words into lines of so many cells; spaces within a line stay as they are.
+fn wrapped(text: &str, cells: usize) -> Vec<String> {
+    if text::width(text) <= cells {
+        return vec![text.to_owned()];
+    }
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().map_or(0, |line| text::width(line));
+        if line > 0 && line + 1 + text::width(word) > cells {
+            lines.push(word.to_owned());
+        } else if let Some(last) = lines.last_mut() {
+            if line > 0 {
+                last.push(' ');
+            }
+            last.push_str(word);
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_facts_break_between_words() {
+        assert_eq!(wrapped("one two three", 13), ["one two three"]);
+        assert_eq!(wrapped("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrapped("endlessly", 3), ["endlessly"]);
+        assert_eq!(wrapped("", 3), [""]);
+    }
+}

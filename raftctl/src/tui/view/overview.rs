@@ -1,0 +1,422 @@
+//! Screen 1: members, what the cluster does, who led when, what happened.
+//!
+//! The members have what they need; the events take what is left. Where lines are few the timeline
+//! goes first, then the charts; where columns are few one chart stays.
+
+use common::types::MemberStatus;
+use ratatui::{
+    Frame,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    text::Span,
+};
+
+use super::{
+    chart, glyph,
+    panel::{self, Panel},
+    table::{Cell, Column, Table},
+    timeline,
+};
+use crate::{
+    output::table::{grouped, size},
+    survey::{Health, Seen, Survey, label},
+    tui::{
+        app::{App, Areas, EventWeight, Sample},
+        text,
+        update::lists,
+    },
+};
+
+/// From so many columns on there are three charts side by side.
+const WIDE: u16 = 100;
+
+/// The fewest lines of the panel with the events.
+const EVENTS: u16 = 5;
+
+/// The lines of the timeline's panel.
+const TIMELINE: u16 = 4;
+
+/// All of it.
+pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
+    let count = u16::try_from(lists::members(app).len()).unwrap_or(u16::MAX);
+    let heights = heights(area.height, count, area.width >= WIDE);
+    let parts: [Rect; 4] = Layout::vertical(heights.map(Constraint::Length)).areas(area);
+    members(frame, parts[0], app, areas);
+    if parts[1].height > 0 {
+        charts(frame, parts[1], app);
+    }
+    if parts[2].height > 0 {
+        let theme = app.settings.theme;
+        let inside = Panel::titled(theme, "Leaders").draw(frame, parts[2], theme);
+        timeline::draw(frame, margins(inside), app);
+    }
+    if parts[3].height > 0 {
+        events(frame, parts[3], app);
+    }
+}
+
+/// Members, charts, timeline, events: so many lines each.
+fn heights(lines: u16, members: u16, wide: bool) -> [u16; 4] {
+    let wanted = members.clamp(1, 50) + 3;
+    // A long list scrolls before it takes everything else away.
+    let members = wanted.min((lines / 2).max(5)).min(lines);
+    let mut left = lines - members;
+    let mut charts = 0;
+    if left >= 3 + EVENTS {
+        // An even number of lines inside: the latencies have half of them each.
+        let least = if wide { 4 } else { 3 };
+        let more = left.saturating_sub(least + TIMELINE + 2 * EVENTS) / 3;
+        charts = least + more.min(6) / 2 * 2;
+        left -= charts;
+    }
+    let timeline = if left >= TIMELINE + EVENTS {
+        TIMELINE
+    } else {
+        0
+    };
+    left -= timeline;
+    // Too few for events: the members have the lines.
+    if left < 3 {
+        return [members + left, charts, timeline, 0];
+    }
+    [members, charts, timeline, left]
+}
+
+/// A column free at either side.
+fn margins(area: Rect) -> Rect {
+    Rect {
+        x: area.x + 1.min(area.width),
+        width: area.width.saturating_sub(2),
+        ..area
+    }
+}
+
+/// The table of the members, in its box.
+pub(crate) fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
+    let theme = app.settings.theme;
+    let listed = lists::members(app);
+    let filter = &app.member_narrowing.filter;
+    let about = if filter.is_empty() {
+        String::new()
+    } else {
+        format!("/{}", glyph::harmless(theme, filter))
+    };
+    let panel = Panel::titled(theme, "Members").about(theme, about);
+    let inside = panel.draw(frame, area, theme);
+    let Some(survey) = &app.shown().survey else {
+        panel::empty(frame, inside, "no answer yet", theme);
+        return;
+    };
+    if listed.is_empty() {
+        panel::empty(frame, inside, "no member of that name", theme);
+        return;
+    }
+    let columns = columns(app, &listed);
+    let table = Table {
+        columns: &columns,
+        rows: listed.len(),
+        selected: Some(app.member.at.min(listed.len() - 1)),
+        before: app.areas.list.map_or(0, |list| list.1),
+        titles: true,
+    };
+    let place = table.draw(frame, inside, theme, |row| cells(app, survey, listed[row]));
+    areas.list = Some(place);
+}
+
+/// As wide as what is in them, where that changes hardly ever.
+fn columns(app: &App, listed: &[&Seen]) -> Vec<Column> {
+    let theme = app.settings.theme;
+    let names = listed
+        .iter()
+        .map(|seen| text::width(&glyph::harmless(theme, label(&seen.member))));
+    let statuses = || listed.iter().filter_map(|seen| last(app, seen));
+    let terms = statuses().map(|status| grouped(status.term).len());
+    let indices = statuses().map(|status| grouped(status.last_log.max(status.commit)).len());
+    // A billion entries fit without a jump.
+    let index = indices.max().unwrap_or(0).max(11);
+    vec![
+        // With the mark.
+        Column::text("  name", names.max().unwrap_or(0).clamp(4, 24) + 2),
+        Column::text("role", 11),
+        Column::number("term", terms.max().unwrap_or(0).max(4)),
+        Column::number("last log", index),
+        Column::number("commit", index).spare(9),
+        Column::number("applied", index).spare(4),
+        Column::number("lag", 11),
+        Column::number("rtt", 6).spare(5),
+        Column::number("fsync p99", 9).spare(6),
+        Column::text("store", 7).spare(8),
+        Column::number("disk", 8).spare(7),
+        Column::number("up", 7).spare(8),
+    ]
+}
+
+/// Its answer, or the last one it gave.
+pub(crate) fn last<'a>(app: &'a App, seen: &'a Seen) -> Option<&'a MemberStatus> {
+    let word = || app.shown().last_word(seen.member.id)?.status.as_ref();
+    seen.status().or_else(word)
+}
+
+fn cells(app: &App, survey: &Survey, seen: &Seen) -> Vec<Cell> {
+    let theme = app.settings.theme;
+    // What it said before it went silent, and all of it when nobody answers.
+    let silent = app.shown().error.is_some();
+    let old = silent || seen.health == Health::Unreachable;
+    let plain = if old { theme.dim() } else { Style::new() };
+    let (mark, mark_style) = glyph::of(theme, seen);
+    let (word, word_style) = glyph::word(app, seen, survey);
+    let name = glyph::harmless(theme, label(&seen.member));
+    let emphasis = |style: Style| if silent { theme.dim() } else { style };
+    let name_style = match seen.health {
+        Health::Unreachable => emphasis(mark_style),
+        _ if seen.leads() => emphasis(theme.leader()),
+        _ => plain,
+    };
+    let none = || ("-".to_owned(), theme.dim());
+    let probe = app.shown().last_word(seen.member.id);
+    let status = last(app, seen);
+    let of = |text: &dyn Fn(&MemberStatus) -> String| -> Cell {
+        status.map_or_else(none, |status| (text(status), plain))
+    };
+    let (lag, lag_style) = lag(app, seen);
+    let trip = probe.and_then(|probe| probe.round_trip).filter(|_| !old);
+    vec![
+        (format!("{mark} {name}"), name_style),
+        (word, emphasis(word_style)),
+        of(&|status| grouped(status.term)),
+        of(&|status| grouped(status.last_log)),
+        of(&|status| grouped(status.commit)),
+        of(&|status| grouped(status.applied)),
+        (lag, emphasis(lag_style)),
+        trip.map_or_else(none, |trip| (text::latency(trip), plain)),
+        match status.filter(|status| !status.fsync_p99.is_zero()) {
+            Some(status) => (text::latency(status.fsync_p99), plain),
+            None => none(),
+        },
+        of(&|status| glyph::harmless(theme, &status.store)),
+        of(&|status| size(status.log_bytes.saturating_add(status.state_bytes))),
+        match status.filter(|_| !old) {
+            Some(status) => (glyph::whole(status.uptime), plain),
+            None => none(),
+        },
+    ]
+}
+
+/// How far it is behind: `2`, `412 · 12 ms`; the time only where there is room for it.
+pub(crate) fn lag(app: &App, seen: &Seen) -> Cell {
+    let theme = app.settings.theme;
+    let none = ("-".to_owned(), theme.dim());
+    if seen.health == Health::Unreachable || seen.leads() {
+        return none;
+    }
+    let Some(entries) = seen.entries_behind() else {
+        return none;
+    };
+    let count = if entries < 10_000 {
+        entries.to_string()
+    } else {
+        // Three digits are shown.
+        text::rate(entries as f64)
+    };
+    let style = match seen.health {
+        Health::CatchingUp => theme.warning(),
+        _ => Style::new(),
+    };
+    let time = seen.time_behind().filter(|time| time.as_millis() > 0);
+    let Some(time) = time.filter(|_| entries > 0) else {
+        return (count, style);
+    };
+    let whole = format!("{count} {} {}", glyph::dot(theme), text::age(time));
+    if text::width(&whole) <= 11 {
+        (whole, style)
+    } else {
+        (count, style)
+    }
+}
+
+/// Writes, reads and latencies; or only the writes.
+fn charts(frame: &mut Frame, area: Rect, app: &App) {
+    if area.width < WIDE {
+        rate(frame, area, app, Kind::Writes);
+        return;
+    }
+    let [writes, reads, latencies] = Layout::horizontal([
+        Constraint::Fill(7),
+        Constraint::Fill(7),
+        Constraint::Fill(10),
+    ])
+    .areas(area);
+    rate(frame, writes, app, Kind::Writes);
+    rate(frame, reads, app, Kind::Reads);
+    latency(frame, latencies, app);
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Writes,
+    Reads,
+}
+
+/// A chart of a rate.
+fn rate(frame: &mut Frame, area: Rect, app: &App, kind: Kind) {
+    let theme = app.settings.theme;
+    let cluster = app.shown();
+    let (title, figure): (_, fn(&Sample) -> f64) = match kind {
+        Kind::Writes => ("Writes", |sample| sample.writes),
+        Kind::Reads => ("Reads", |sample| sample.reads),
+    };
+    let columns = usize::from(area.width.saturating_sub(4));
+    let values = chart::window(&cluster.samples, columns, figure);
+    let mut panel = Panel::titled(theme, title);
+    if let Some(now) = values.last() {
+        // Always so wide: the border does not move with the digits.
+        let mut text = format!("{:>4}/s", text::rate(*now));
+        if let (true, Some(sample)) = (area.width >= 60, cluster.samples.back()) {
+            let (p50, p99) = match kind {
+                Kind::Writes => (sample.put_p50, sample.put_p99),
+                Kind::Reads => (sample.get_p50, sample.get_p99),
+            };
+            let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), text::latency);
+            text = format!("p50 {:>6}  p99 {:>6}  {text}", time(p50), time(p99));
+        }
+        panel = panel.right(text, theme.heading()).bottom(
+            theme,
+            format!("{} s", values.len()),
+            format!("peak {}/s", text::rate(chart::peak(&values))),
+        );
+    }
+    let inside = margins(panel.draw(frame, area, theme));
+    let style = if cluster.error.is_some() {
+        theme.dim()
+    } else {
+        theme.chart()
+    };
+    match () {
+        () if values.is_empty() => panel::empty(frame, inside, "no figures yet", theme),
+        () if chart::peak(&values) <= 0.0 => {
+            let words = format!("no {}", title.to_lowercase());
+            panel::empty(frame, inside, &words, theme);
+        }
+        () => chart::area(frame, inside, theme, &values, style),
+    }
+}
+
+/// The latencies of puts and gets: now as figures, before as a line.
+fn latency(frame: &mut Frame, area: Rect, app: &App) {
+    let theme = app.settings.theme;
+    let cluster = app.shown();
+    let inside = margins(Panel::titled(theme, "Latency p99").draw(frame, area, theme));
+    let Some(last) = cluster.samples.back() else {
+        panel::empty(frame, inside, "no figures yet", theme);
+        return;
+    };
+    let old = cluster.error.is_some();
+    let each = inside.height / 2;
+    type Figure = fn(&Sample) -> f64;
+    let kinds: [(&str, _, _, Figure); 2] = [
+        ("put", last.put_p50, last.put_p99, |sample| {
+            chart::millis(sample.put_p99)
+        }),
+        ("get", last.get_p50, last.get_p99, |sample| {
+            chart::millis(sample.get_p99)
+        }),
+    ];
+    for (index, (word, p50, p99, figure)) in (0u16..).zip(kinds) {
+        let Some(y) = (each * index < inside.height).then_some(inside.y + each * index) else {
+            continue;
+        };
+        let place = Rect {
+            y,
+            height: each.max(1).min(inside.bottom() - y),
+            ..inside
+        };
+        let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), text::latency);
+        let (dim, plain) = (theme.dim(), if old { theme.dim() } else { Style::new() });
+        let figures = vec![
+            Span::styled(format!("{word}  "), theme.heading()),
+            Span::styled("p50 ", dim),
+            Span::styled(format!("{:>7}", time(p50)), plain),
+            Span::styled("  p99 ", dim),
+            Span::styled(format!("{:>7}", time(p99)), plain),
+        ];
+        let taken: usize = figures.iter().map(Span::width).sum();
+        let taken = u16::try_from(taken + 2).unwrap_or(u16::MAX);
+        // Beside the foot of the chart.
+        panel::put(frame, place, usize::from(place.height) - 1, figures, theme);
+        let graph = Rect {
+            x: place.x.saturating_add(taken).min(place.right()),
+            width: place.width.saturating_sub(taken),
+            ..place
+        };
+        let values = chart::window(&cluster.samples, usize::from(graph.width), figure);
+        let style = if old { dim } else { theme.chart() };
+        chart::area(frame, graph, theme, &values, style);
+    }
+}
+
+/// What happened, the newest at the bottom.
+pub(crate) fn events(frame: &mut Frame, area: Rect, app: &App) {
+    let theme = app.settings.theme;
+    let panel = Panel::titled(theme, "Events").about(theme, "UTC");
+    let inside = panel.draw(frame, area, theme);
+    event_lines(frame, margins(inside), app);
+}
+
+/// The last of them that there are lines for.
+pub(crate) fn event_lines(frame: &mut Frame, area: Rect, app: &App) {
+    let theme = app.settings.theme;
+    let events = &app.shown().events;
+    if events.is_empty() {
+        panel::empty(frame, area, "no events yet", theme);
+        return;
+    }
+    let lines = usize::from(area.height);
+    let shown = events.iter().skip(events.len().saturating_sub(lines));
+    let today = glyph::day(glyph::clock_ms(app));
+    let days: Vec<String> = shown
+        .clone()
+        .map(|event| glyph::day(glyph::millis(event.at)))
+        .collect();
+    let dated = days.iter().any(|day| *day != today);
+    for (line, (event, day)) in shown.zip(days).enumerate() {
+        let (style, mark) = match event.weight {
+            EventWeight::Bad => (theme.bad(), "!"),
+            EventWeight::Warning => (theme.warning(), "!"),
+            EventWeight::Good => (theme.good(), " "),
+            EventWeight::Info => (Style::new(), " "),
+        };
+        let time = glyph::time_of_day(glyph::millis(event.at));
+        let time = if dated {
+            format!("{day} {time} ")
+        } else {
+            format!("{time} ")
+        };
+        let spans = vec![
+            Span::styled(time, theme.dim()),
+            Span::styled(mark, style),
+            Span::raw(" "),
+            Span::styled(glyph::harmless(theme, &event.text), style),
+        ];
+        panel::put(frame, area, line, spans, theme);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_is_given_to_something() {
+        for lines in 0..120 {
+            for members in 0..60 {
+                for wide in [false, true] {
+                    let heights = heights(lines, members, wide);
+                    assert_eq!(heights.iter().sum::<u16>(), lines, "{lines} {members}");
+                }
+            }
+        }
+        assert_eq!(heights(32, 3, true), [6, 6, 4, 16]);
+        assert_eq!(heights(21, 3, false), [6, 3, 4, 8]);
+        assert_eq!(heights(21, 7, false), [10, 3, 0, 8]);
+    }
+}
