@@ -18,11 +18,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     let theme = app.settings.theme;
     let listed = lists::members(app);
     let Some(survey) = &app.shown().survey else {
-        let words = match &app.shown().error {
-            Some(reason) => glyph::harmless(theme, reason),
-            None => "no answer yet".to_owned(),
-        };
-        panel::empty(frame, area, &words, theme);
+        overview::no_answer(frame, area, app);
         return;
     };
     let names = listed
@@ -34,7 +30,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     let before = app.areas.list.map_or(0, |list| list.1);
     let first = table::offset(before, selected, lines, listed.len());
     for (line, seen) in listed.iter().skip(first).take(lines).enumerate() {
-        let mut spans = row(app, survey, seen, name);
+        let mut spans = row(app, survey, seen, name, usize::from(area.width));
         let chosen = first + line == selected;
         let mark = if chosen { glyph::cursor(theme) } else { " " };
         spans.insert(0, Span::styled(mark, theme.leader()));
@@ -63,7 +59,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
 }
 
 /// `★ n2  leader       t7  1 284 913           -`
-fn row(app: &App, survey: &Survey, seen: &Seen, name: usize) -> Vec<Span<'static>> {
+fn row(app: &App, survey: &Survey, seen: &Seen, name: usize, width: usize) -> Vec<Span<'static>> {
     let theme = app.settings.theme;
     let ellipsis = glyph::ellipsis(theme);
     let silent = app.shown().error.is_some();
@@ -78,15 +74,21 @@ fn row(app: &App, survey: &Survey, seen: &Seen, name: usize) -> Vec<Span<'static
         let text = text.unwrap_or_else(|| "-".to_owned());
         Span::styled(text::right(&text, cells, ellipsis), plain)
     };
-    let (lag, lag_style) = overview::lag(app, seen);
-    vec![
+    let mut row = vec![
         Span::styled(format!("{mark} "), emphasis(mark_style)),
         Span::styled(text::left(&label, name, ellipsis), emphasis(mark_style)),
         Span::raw("  "),
         Span::styled(text::left(&word, 10, ellipsis), emphasis(word_style)),
         figure(status.map(|status| format!("t{}", status.term)), 4),
         figure(status.map(|status| grouped(status.last_log)), 11),
-        Span::raw(" "),
-        Span::styled(text::right(&lag, 9, ellipsis), emphasis(lag_style)),
-    ]
+    ];
+    // The lag has what is left, the first cell is for the mark of the selected row.
+    let taken: usize = row.iter().map(Span::width).sum();
+    let room = width.saturating_sub(taken + 3).min(11);
+    if room >= 3 {
+        let (lag, style) = overview::lag(app, seen, room);
+        let lag = text::right(&lag, room, ellipsis);
+        row.push(Span::styled(format!(" {lag}"), emphasis(style)));
+    }
+    row
 }

@@ -3,7 +3,6 @@
 //! The first one folds where it does not fit: first in what it says beside the point, then from
 //! words to letters. Leader, term and commit index stay to the last.
 
-use common::types::Role;
 use ratatui::{Frame, layout::Rect, style::Style, text::Span};
 
 use super::{glyph, panel};
@@ -71,6 +70,7 @@ fn forms(width: u16) -> Vec<Form> {
         program: false,
         ..full
     };
+    let concise = Form { up: false, ..bare };
     let folded = Form {
         words: false,
         up: false,
@@ -100,7 +100,7 @@ fn forms(width: u16) -> Vec<Form> {
     };
     let mut forms = vec![folded, unnamed, unmarked, short, shorter, shortest];
     if width >= WORDS {
-        forms.splice(0..0, [full, bare]);
+        forms.splice(0..0, [full, bare, concise]);
     }
     forms
 }
@@ -148,6 +148,13 @@ fn left(app: &App, form: Form) -> Part {
         };
         parts.push(part(words, theme.bad()));
     }
+    // Who is up, and what is wrong with whom, is not known then.
+    let form = Form {
+        up: form.up && !silent,
+        quorum: form.quorum && !silent,
+        problems: form.problems && !silent,
+        ..form
+    };
     match &app.cluster.survey {
         Some(survey) => {
             let mut known = facts(app, survey, form);
@@ -157,6 +164,9 @@ fn left(app: &App, form: Form) -> Part {
                     span.style = theme.dim();
                 }
             }
+            // The name stands first.
+            let name = usize::from(form.name && form.words).min(known.len());
+            parts.splice(0..0, known.drain(..name));
             parts.extend(known);
         }
         None => parts.push(endpoints(app, silent)),
@@ -242,7 +252,7 @@ fn leader(app: &App, survey: &Survey, form: Form) -> Vec<Part> {
         } else if form.name {
             format!("{none} electing, term {term}, {lasts}")
         } else {
-            format!("{none} electing  t{term}  {lasts}")
+            format!("{none} electing t{term} {lasts}")
         };
         return vec![part(text, theme.warning())];
     }
@@ -270,13 +280,8 @@ fn problems(app: &App, survey: &Survey, form: Form) -> Option<Part> {
     let findings = survey.findings();
     let weighty = findings.iter().filter(|it| it.weight > Weight::Notice);
     let count = weighty.count();
-    // While an election runs, the line says so already.
-    let electing = app.cluster.electing.is_some()
-        && survey.members.iter().all(|seen| {
-            seen.status()
-                .is_none_or(|status| status.role != Role::Leader)
-        });
-    if count == 0 || (electing && !form.words) {
+    // While an election runs, the line says what is wrong.
+    if count == 0 || app.cluster.electing.is_some() {
         return None;
     }
     let style = match survey.verdict() {

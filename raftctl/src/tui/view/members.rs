@@ -32,6 +32,9 @@ const WIDE: u16 = 80;
 /// From so many columns on the member's facts stand in two columns.
 const TWO_COLUMNS: u16 = 78;
 
+/// Narrow, and with fewer lines than this, there is no room for the list.
+const SHORT: u16 = 14;
+
 /// The cells of a fact's name.
 const LABEL: usize = 14;
 
@@ -41,6 +44,9 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     let [list, pane] = if area.width >= WIDE {
         let list = (area.width / 4).clamp(26, 36);
         Layout::horizontal([Constraint::Length(list), Constraint::Fill(1)]).areas(area)
+    } else if area.height < SHORT {
+        // The title says which one it is.
+        return member(frame, area, app, areas);
     } else {
         let list = rows.clamp(1, 50).saturating_add(3).min(area.height / 2);
         Layout::vertical([Constraint::Length(list), Constraint::Fill(1)]).areas(area)
@@ -66,7 +72,7 @@ fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let inside = panel.draw(frame, area, theme);
     let listed = lists::members(app);
     let Some(survey) = &app.shown().survey else {
-        panel::empty(frame, inside, "no answer yet", theme);
+        overview::no_answer(frame, inside, app);
         return;
     };
     if listed.is_empty() {
@@ -109,7 +115,11 @@ fn member(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     };
     let name = glyph::harmless(theme, label(&seen.member));
     let (word, _) = glyph::word(app, seen, survey);
-    let panel = Panel::titled(theme, name).about(theme, word);
+    let mut panel = Panel::titled(theme, name).about(theme, word);
+    if area.width < WIDE {
+        let place = app.member.at.min(listed.len() - 1) + 1;
+        panel = panel.right(format!("{place} of {}", listed.len()), theme.dim());
+    }
     let inside = panel.draw(frame, area, theme);
     let inside = Rect {
         x: inside.x + 1.min(inside.width),
@@ -149,6 +159,8 @@ struct Fact {
 /// Facts that belong together.
 struct Group {
     title: &'static str,
+    /// Heads of columns, beside the title.
+    head: String,
     facts: Vec<Fact>,
 }
 
@@ -156,6 +168,7 @@ impl Group {
     fn new(title: &'static str) -> Self {
         Self {
             title,
+            head: String::new(),
             facts: Vec::new(),
         }
     }
@@ -227,17 +240,23 @@ fn consensus(app: &App, survey: &Survey, seen: &Seen, status: Option<&MemberStat
     let mut group = Group::new("Consensus");
     let (mark, style) = glyph::of(theme, seen);
     let (word, _) = glyph::word(app, seen, survey);
-    group.styled("role", format!("{mark} {word}"), style);
+    let role = match status {
+        Some(status) if seen.health == Health::Unreachable => {
+            format!("{mark} {word}, was {}", status.role.as_str())
+        }
+        _ => format!("{mark} {word}"),
+    };
+    group.styled("role", role, style);
     let kind = Kind::of(&seen.member).as_str();
     group.fact("membership", format!("{kind}, id {}", seen.member.id));
     if let Some(status) = status {
         group.fact("term", grouped(status.term));
         match status.leader {
-            Some(leader) => group.fact("follows", glyph::name(app, leader)),
-            None => group.styled("follows", "no leader", theme.warning()),
+            Some(leader) => group.fact("leader", glyph::name(app, leader)),
+            None => group.styled("leader", "none", theme.warning()),
         }
     }
-    let (behind, style) = overview::lag(app, seen);
+    let (behind, style) = overview::lag(app, seen, 24);
     group.styled("lag", behind, style);
     group
 }
@@ -296,12 +315,13 @@ fn rates(probe: &Member, down: bool) -> Group {
         return group;
     }
     let time = |time: Option<Duration>| time.map_or_else(|| "-".to_owned(), text::latency);
+    group.head = format!("{:>7}{:>9}{:>9}", "rate", "p50", "p99");
     for operation in &probe.rates.operations {
         let rate = format!("{}/s", text::rate(operation.rate));
         let (p50, p99) = (time(operation.p50), time(operation.p99));
         group.fact(
             operation.kind.as_str(),
-            format!("{rate:>6}  p50 {p50:>6}  p99 {p99:>6}"),
+            format!("{rate:>7}{p50:>9}{p99:>9}"),
         );
     }
     group
@@ -326,11 +346,8 @@ fn storage(app: &App, status: &MemberStatus) -> Group {
         } else {
             Style::new()
         };
-        group.styled(
-            "disk",
-            format!("{used} % used, {free} of {total} free"),
-            style,
-        );
+        group.styled("disk used", format!("{used} %"), style);
+        group.fact("disk free", format!("{free} of {total}"));
     }
     let fsync = if status.fsync_p99.is_zero() {
         "-".to_owned()
@@ -434,7 +451,11 @@ fn laid_out(
 
 /// A group as lines: its title, its facts, an empty line.
 fn block(group: &Group, cells: usize, theme: Theme, old: bool) -> Vec<Vec<Span<'static>>> {
-    let mut lines = vec![vec![Span::styled(group.title, theme.heading())]];
+    let title = text::left(group.title, LABEL, glyph::ellipsis(theme));
+    let mut lines = vec![vec![
+        Span::styled(title, theme.heading()),
+        Span::styled(group.head.clone(), theme.dim()),
+    ]];
     for fact in &group.facts {
         let words = fact.name.len() <= 1;
         let label = if words { 2 } else { LABEL };

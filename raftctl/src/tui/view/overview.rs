@@ -36,6 +36,9 @@ const EVENTS: u16 = 5;
 /// The lines of the timeline's panel.
 const TIMELINE: u16 = 4;
 
+/// The cells of the lag.
+const LAG: usize = 11;
+
 /// All of it.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let count = u16::try_from(lists::members(app).len()).unwrap_or(u16::MAX);
@@ -64,16 +67,12 @@ fn heights(lines: u16, members: u16, wide: bool) -> [u16; 4] {
     let mut charts = 0;
     if left >= 3 + EVENTS {
         // An even number of lines inside: the latencies have half of them each.
-        let least = if wide { 4 } else { 3 };
-        let more = left.saturating_sub(least + TIMELINE + 2 * EVENTS) / 3;
-        charts = least + more.min(6) / 2 * 2;
+        let least = if wide { 4 } else { 5 };
+        let more = left.saturating_sub(least + TIMELINE + 8) / 2;
+        charts = least.min(left - EVENTS) + more.min(6) / 2 * 2;
         left -= charts;
     }
-    let timeline = if left >= TIMELINE + EVENTS {
-        TIMELINE
-    } else {
-        0
-    };
+    let timeline = if left >= TIMELINE + 8 { TIMELINE } else { 0 };
     left -= timeline;
     // Too few for events: the members have the lines.
     if left < 3 {
@@ -104,7 +103,7 @@ pub(crate) fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Area
     let panel = Panel::titled(theme, "Members").about(theme, about);
     let inside = panel.draw(frame, area, theme);
     let Some(survey) = &app.shown().survey else {
-        panel::empty(frame, inside, "no answer yet", theme);
+        no_answer(frame, inside, app);
         return;
     };
     if listed.is_empty() {
@@ -121,6 +120,16 @@ pub(crate) fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Area
     };
     let place = table.draw(frame, inside, theme, |row| cells(app, survey, listed[row]));
     areas.list = Some(place);
+}
+
+/// Before the first answer: why there is none, if that is known.
+pub(crate) fn no_answer(frame: &mut Frame, area: Rect, app: &App) {
+    let theme = app.settings.theme;
+    let words = match &app.shown().error {
+        Some(reason) => glyph::harmless(theme, reason),
+        None => "no answer yet".to_owned(),
+    };
+    panel::empty(frame, area, &words, theme);
 }
 
 /// As wide as what is in them, where that changes hardly ever.
@@ -142,7 +151,7 @@ fn columns(app: &App, listed: &[&Seen]) -> Vec<Column> {
         Column::number("last log", index),
         Column::number("commit", index).spare(9),
         Column::number("applied", index).spare(4),
-        Column::number("lag", 11),
+        Column::number("lag", LAG),
         Column::number("rtt", 6).spare(5),
         Column::number("fsync p99", 9).spare(6),
         Column::text("store", 7).spare(8),
@@ -178,7 +187,7 @@ fn cells(app: &App, survey: &Survey, seen: &Seen) -> Vec<Cell> {
     let of = |text: &dyn Fn(&MemberStatus) -> String| -> Cell {
         status.map_or_else(none, |status| (text(status), plain))
     };
-    let (lag, lag_style) = lag(app, seen);
+    let (lag, lag_style) = lag(app, seen, LAG);
     let trip = probe.and_then(|probe| probe.round_trip).filter(|_| !old);
     vec![
         (format!("{mark} {name}"), name_style),
@@ -203,7 +212,7 @@ fn cells(app: &App, survey: &Survey, seen: &Seen) -> Vec<Cell> {
 }
 
 /// How far it is behind: `2`, `412 · 12 ms`; the time only where there is room for it.
-pub(crate) fn lag(app: &App, seen: &Seen) -> Cell {
+pub(crate) fn lag(app: &App, seen: &Seen, room: usize) -> Cell {
     let theme = app.settings.theme;
     let none = ("-".to_owned(), theme.dim());
     if seen.health == Health::Unreachable || seen.leads() {
@@ -227,7 +236,7 @@ pub(crate) fn lag(app: &App, seen: &Seen) -> Cell {
         return (count, style);
     };
     let whole = format!("{count} {} {}", glyph::dot(theme), text::age(time));
-    if text::width(&whole) <= 11 {
+    if text::width(&whole) <= room {
         (whole, style)
     } else {
         (count, style)
@@ -269,15 +278,14 @@ fn rate(frame: &mut Frame, area: Rect, app: &App, kind: Kind) {
     let values = chart::window(&cluster.samples, columns, figure);
     let mut panel = Panel::titled(theme, title);
     if let Some(now) = values.last() {
-        // Always so wide: the border does not move with the digits.
-        let mut text = format!("{:>4}/s", text::rate(*now));
+        let mut text = format!("{}/s", text::rate(*now));
         if let (true, Some(sample)) = (area.width >= 60, cluster.samples.back()) {
             let (p50, p99) = match kind {
                 Kind::Writes => (sample.put_p50, sample.put_p99),
                 Kind::Reads => (sample.get_p50, sample.get_p99),
             };
             let time = |time: Option<_>| time.map_or_else(|| "-".to_owned(), text::latency);
-            text = format!("p50 {:>6}  p99 {:>6}  {text}", time(p50), time(p99));
+            text = format!("p50 {}  p99 {}  {text}", time(p50), time(p99));
         }
         panel = panel.right(text, theme.heading()).bottom(
             theme,
@@ -415,8 +423,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(heights(32, 3, true), [6, 6, 4, 16]);
-        assert_eq!(heights(21, 3, false), [6, 3, 4, 8]);
-        assert_eq!(heights(21, 7, false), [10, 3, 0, 8]);
+        assert_eq!(heights(32, 3, true), [6, 8, 4, 14]);
+        assert_eq!(heights(21, 3, false), [6, 5, 0, 10]);
+        assert_eq!(heights(21, 7, false), [10, 5, 0, 6]);
     }
 }

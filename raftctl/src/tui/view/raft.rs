@@ -63,10 +63,10 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
 /// Why there was an election.
 fn cause(cause: ElectionCause) -> &'static str {
     match cause {
-        ElectionCause::First => "first that was seen",
-        ElectionCause::ProcessEnded => "the leader's process ended",
+        ElectionCause::First => "first seen",
+        ElectionCause::ProcessEnded => "process ended",
         ElectionCause::HandedOver => "handed over",
-        ElectionCause::Silence => "the leader was silent",
+        ElectionCause::Silence => "leader silent",
     }
 }
 
@@ -133,8 +133,11 @@ fn election_cells(
     let to = text::cut(&glyph::name(app, election.to), name, ellipsis);
     let leaderless = match election.leaderless {
         time if time.is_zero() => "-".to_owned(),
-        time if time.as_secs() == 0 => text::latency(time),
-        time => format!("{:.1} s", time.as_secs_f64()),
+        // Always the same unit.
+        time => {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            format!("{} ms", grouped(millis.max(1)))
+        }
     };
     let leads = newest && app.shown().electing.is_none();
     vec![

@@ -58,8 +58,8 @@ impl Column {
 /// A field of a row: its text, harmless, and its style.
 pub(crate) type Cell = (String, Style);
 
-/// The columns that are shown: their place among all and their width; and the space between them.
-fn chosen(columns: &[Column], width: usize) -> (Vec<(usize, usize)>, usize) {
+/// The columns that are shown: their place among all, the space before them and their width.
+fn chosen(columns: &[Column], width: usize) -> Vec<(usize, usize, usize)> {
     let mut kept: Vec<usize> = (0..columns.len()).collect();
     let needed = |kept: &[usize]| {
         let widths: usize = kept.iter().map(|at| columns[*at].width).sum();
@@ -74,19 +74,22 @@ fn chosen(columns: &[Column], width: usize) -> (Vec<(usize, usize)>, usize) {
     }
     let left = width.saturating_sub(needed(&kept));
     let growing = kept.iter().filter(|at| columns[**at].grows).count();
-    let gap = match kept.len() {
-        2.. if growing == 0 => (GAPS.0 + left / (kept.len() - 1)).min(GAPS.1),
-        _ => GAPS.0,
-    };
-    let widths = kept.iter().map(|at| {
+    let gaps = kept.len().saturating_sub(1).max(1);
+    let places = kept.iter().enumerate().map(|(place, at)| {
+        let gap = match place {
+            0 => 0,
+            _ if growing > 0 => GAPS.0,
+            // What cannot be divided goes to the first ones.
+            _ => (GAPS.0 + left / gaps + usize::from(place <= left % gaps)).min(GAPS.1),
+        };
         let extra = if columns[*at].grows {
             left / growing
         } else {
             0
         };
-        (*at, columns[*at].width + extra)
+        (*at, gap, columns[*at].width + extra)
     });
-    (widths.collect(), gap)
+    places.collect()
 }
 
 /// The first row that is shown: as it was, and moved as little as needed to show the selected one.
@@ -130,17 +133,15 @@ impl Table<'_> {
         let first = offset(self.before, selected, lines, self.rows);
         // One for the mark, one so that nothing touches the border.
         let room = usize::from(area.width).saturating_sub(2);
-        let (columns, gap) = chosen(self.columns, room);
+        let columns = chosen(self.columns, room);
         let ellipsis = glyph::ellipsis(theme);
         let spans = |mark: &'static str, cells: Vec<Cell>| -> Vec<Span<'static>> {
             let mut spans = vec![Span::styled(mark, theme.leader())];
-            for (index, (at, width)) in columns.iter().enumerate() {
+            for (at, gap, width) in &columns {
                 let Some((text, style)) = cells.get(*at) else {
                     continue;
                 };
-                if index > 0 {
-                    spans.push(Span::raw(" ".repeat(gap)));
-                }
+                spans.push(Span::raw(" ".repeat(*gap)));
                 let text = if self.columns[*at].right {
                     text::right(text, *width, ellipsis)
                 } else {
@@ -183,8 +184,8 @@ mod tests {
             Column::number("c", 5).spare(2),
         ];
         let places = |width| -> Vec<usize> {
-            let (kept, _) = chosen(&columns, width);
-            kept.iter().map(|(at, _)| *at).collect()
+            let kept = chosen(&columns, width);
+            kept.iter().map(|(at, ..)| *at).collect()
         };
         assert_eq!(places(19), [0, 1, 2]);
         assert_eq!(places(18), [0, 1]);
@@ -192,10 +193,10 @@ mod tests {
         assert_eq!(places(11), [0]);
         assert_eq!(places(1), [0]);
         // What is left goes between them, up to a point.
-        assert_eq!(chosen(&columns, 21).1, 3);
-        assert_eq!(chosen(&columns, 90).1, 4);
+        assert_eq!(chosen(&columns, 20), [(0, 0, 4), (1, 3, 6), (2, 2, 5)]);
+        assert_eq!(chosen(&columns, 90), [(0, 0, 4), (1, 4, 6), (2, 4, 5)]);
         let growing = [Column::text("a", 4), Column::text("b", 4).grows()];
-        assert_eq!(chosen(&growing, 20), (vec![(0, 4), (1, 14)], 2));
+        assert_eq!(chosen(&growing, 20), [(0, 0, 4), (1, 2, 14)]);
     }
 
     #[test]

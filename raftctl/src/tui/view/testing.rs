@@ -292,6 +292,21 @@ pub(crate) fn silent() -> App {
     app
 }
 
+/// Only n1 answers: no leader, and none to be had.
+pub(crate) fn no_quorum() -> App {
+    let mut app = electing();
+    app.cluster.electing = None;
+    let mut answers = statuses(1);
+    for status in &mut answers {
+        status.leader = None;
+        status.role = Role::Candidate;
+        status.term = 9;
+        status.members = (1..=3).map(survey::tests::member).collect();
+    }
+    app.cluster.survey = Some(survey::tests::survey(answers, &[2, 3]));
+    app
+}
+
 /// Names, keys and texts that could break a picture.
 pub(crate) fn hostile() -> App {
     let mut app = seven();

@@ -68,6 +68,7 @@ fn header_pictures() {
         ("healthy", testing::healthy()),
         ("electing", testing::electing()),
         ("one down, frozen, read-only", frozen),
+        ("no quorum", testing::no_quorum()),
         ("silent", testing::silent()),
         ("unanswered", testing::unanswered()),
     ] {
@@ -131,6 +132,7 @@ fn states() -> Vec<App> {
         testing::healthy(),
         testing::electing(),
         testing::one_down(),
+        testing::no_quorum(),
         testing::silent(),
         testing::seven(),
         testing::hostile(),

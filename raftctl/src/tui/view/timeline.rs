@@ -270,8 +270,8 @@ mod tests {
         );
         // More changes than cells, clocks that are ahead, no room at all.
         let many: Vec<Election> = (0..50).map(|term| election(term, term, term % 3)).collect();
-        assert_eq!(reigns(&many, None, 20_000, 4).len(), 4);
-        assert!(reigns(&many, None, 20_000, 0).is_empty());
+        assert_eq!(reigns(&many, None, 60_000, 4).len(), 4);
+        assert!(reigns(&many, None, 60_000, 0).is_empty());
         assert!(reigns(&[], None, 1, 10).is_empty());
     }
 }
