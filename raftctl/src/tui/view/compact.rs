@@ -78,7 +78,7 @@ fn row(app: &App, survey: &Survey, seen: &Seen, name: usize, width: usize) -> Ve
         Span::styled(format!("{mark} "), emphasis(mark_style)),
         Span::styled(text::left(&label, name, ellipsis), emphasis(mark_style)),
         Span::raw("  "),
-        Span::styled(text::left(&word, 10, ellipsis), emphasis(word_style)),
+        Span::styled(text::left(&word, 11, ellipsis), emphasis(word_style)),
         figure(status.map(|status| format!("t{}", status.term)), 4),
         figure(status.map(|status| grouped(status.last_log)), 11),
     ];

@@ -316,9 +316,9 @@ fn right(app: &App, form: Form) -> Part {
         .map(|heard| app.now.saturating_duration_since(heard));
     match age {
         Some(age) if age < LIVE && app.cluster.error.is_none() => {
-            if parts.is_empty() || app.frozen.is_none() {
-                parts.push(part("live", theme.good()));
-            }
+            // Frozen it is not, whatever the age of what comes in.
+            let live = app.frozen.is_none().then(|| part("live", theme.good()));
+            parts.extend(live);
         }
         Some(age) if form.marks => {
             let text = format!("{} old", glyph::whole(age));

@@ -263,9 +263,9 @@ fn consensus(app: &App, survey: &Survey, seen: &Seen, status: Option<&MemberStat
 
 fn log(status: &MemberStatus) -> Group {
     let mut group = Group::new("Log");
-    let index = |index: u64| match index {
-        0 => "-".to_owned(),
-        index => grouped(index),
+    let index = |name: &str, index: u64| match (name, index) {
+        ("snapshot" | "purged", 0) => "none".to_owned(),
+        _ => grouped(index),
     };
     let indices = [
         ("last log", status.last_log),
@@ -277,7 +277,10 @@ fn log(status: &MemberStatus) -> Group {
     let cells = indices.iter().map(|(_, it)| grouped(*it).len()).max();
     for (name, value) in indices {
         // Below each other digit by digit.
-        group.fact(name, format!("{:>1$}", index(value), cells.unwrap_or(0)));
+        group.fact(
+            name,
+            format!("{:>1$}", index(name, value), cells.unwrap_or(0)),
+        );
     }
     group
 }

@@ -221,7 +221,9 @@ pub(crate) fn lag(app: &App, seen: &Seen, room: usize) -> Cell {
     let Some(entries) = seen.entries_behind() else {
         return none;
     };
-    let count = if entries < 10_000 {
+    let count = if room > LAG {
+        grouped(entries)
+    } else if entries < 10_000 {
         entries.to_string()
     } else {
         // Three digits are shown.

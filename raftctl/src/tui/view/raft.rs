@@ -168,10 +168,7 @@ fn growth(frame: &mut Frame, area: Rect, app: &App) {
     if let (Some(now), Some(sample)) = (values.last(), cluster.samples.back()) {
         let open = sample.last_log.saturating_sub(sample.commit);
         panel = panel
-            .right(
-                format!("{:>4} entries/s", text::rate(*now)),
-                theme.heading(),
-            )
+            .right(format!("{} entries/s", text::rate(*now)), theme.heading())
             .bottom(
                 theme,
                 format!("not committed {}", grouped(open)),

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use common::types::{
-    Election, ElectionCause, LogLine, Member as Node, MemberStatus, NodeId, OperationKind, Role,
+    Election, ElectionCause, Lag, LogLine, Member as Node, MemberStatus, NodeId, OperationKind,
+    Role, SnapshotTransfer, TransferDirection,
 };
 use ratatui::{
     Terminal,
@@ -176,7 +177,7 @@ fn sample(second: u32) -> Sample {
         1.0
     };
     let micros = |base: u64, peak: u64| {
-        let time = if second % 41 == 0 {
+        let time = if second.is_multiple_of(41) {
             peak
         } else {
             base + u64::from(second % 7) * 30
@@ -304,6 +305,59 @@ pub(crate) fn no_quorum() -> App {
         status.members = (1..=3).map(survey::tests::member).collect();
     }
     app.cluster.survey = Some(survey::tests::survey(answers, &[2, 3]));
+    app
+}
+
+/// Whatever a member can be besides well, and nothing to do: an alarm, a learner, one that joins,
+/// one that is behind, one with a full disk.
+pub(crate) fn mixed() -> App {
+    let mut app = seven();
+    let mut answers = statuses(7);
+    for status in &mut answers {
+        status.members[3].voter = false;
+        status.members[3].stays_learner = true;
+        status.members[4].voter = false;
+    }
+    answers[0].alarms = vec!["the clock is 3 s ahead of the leader's".to_owned()];
+    answers[3].role = Role::Learner;
+    answers[4].role = Role::Learner;
+    answers[4].applied = 0;
+    answers[4].transfers = vec![SnapshotTransfer {
+        direction: TransferDirection::Receiving,
+        peer: 2,
+        bytes: 124 << 20,
+        total: Some(301 << 20),
+    }];
+    answers[5].applied = 1_184_501;
+    answers[5].last_log = 1_184_501;
+    answers[6].read_only = Some("its disk is full".to_owned());
+    answers[6].disk = Some(common::types::Disk {
+        total: 480 << 30,
+        free: 0,
+    });
+    answers[1].lags = (1..=7)
+        .filter(|id| *id != 2)
+        .map(|id| Lag {
+            id,
+            matched: Some(if id == 6 { 1_184_501 } else { 1_284_913 }),
+            behind: Duration::from_millis(if id == 6 { 12_300 } else { id }),
+            last_contact: Some(Duration::from_millis(20)),
+        })
+        .collect();
+    for status in &answers {
+        if let Some(probe) = app.cluster.probes.get_mut(&status.client_address) {
+            probe.status = Some(status.clone());
+            probe.rates.operations.clear();
+        }
+    }
+    app.cluster.survey = Some(survey::tests::survey(answers, &[]));
+    for sample in &mut app.cluster.samples {
+        *sample = Sample {
+            last_log: 1_284_913,
+            commit: 1_284_913,
+            ..Sample::default()
+        };
+    }
     app
 }
 

@@ -41,6 +41,8 @@ fn overview_pictures() {
     at_all_sizes("overview_one_down", &testing::one_down());
     at_all_sizes("overview_unanswered", &testing::unanswered());
     at_all_sizes("overview_seven", &testing::seven());
+    at_all_sizes("overview_mixed", &testing::mixed());
+    at_all_sizes("overview_hostile", &testing::hostile());
 }
 
 #[test]
@@ -49,6 +51,9 @@ fn member_pictures() {
     let mut down = on(testing::one_down(), Screen::Members);
     down.member.at = 1;
     at_all_sizes("members_one_down", &down);
+    let mut joins = on(testing::mixed(), Screen::Members);
+    joins.member.at = 4;
+    at_all_sizes("members_joins", &joins);
 }
 
 #[test]
@@ -81,6 +86,53 @@ fn header_pictures() {
         }
     }
     pictured!("headers", pictures);
+}
+
+#[test]
+fn a_frozen_picture_stays_and_its_header_goes_on() {
+    let mut app = testing::healthy();
+    let before = testing::picture(&app, 120, 35, false);
+    let later = testing::one_down();
+    app.frozen = Some(Box::new((app.now, app.cluster)));
+    app.cluster = later.cluster;
+    app.now += Duration::from_secs(75);
+    app.clock += Duration::from_secs(75);
+    app.cluster.heard = Some(app.now);
+    let frozen = testing::picture(&app, 120, 35, false);
+    let body = |picture: &str| {
+        picture
+            .lines()
+            .skip(2)
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(body(&frozen), body(&before));
+    let header = frozen.lines().next().unwrap_or_default();
+    assert!(header.contains("2 of 3 up"), "{header}");
+    assert!(header.contains("★ n3"), "{header}");
+    assert!(header.contains("frozen 1m 15s"), "{header}");
+}
+
+#[test]
+fn areas_tell_where_things_are() {
+    let mut app = on(testing::seven(), Screen::Members);
+    app.member.at = 6;
+    let mut terminal = Terminal::new(TestBackend::new(80, 14)).unwrap();
+    let mut areas = Areas::default();
+    terminal
+        .draw(|frame| areas = super::draw(frame, &app))
+        .unwrap();
+    assert_eq!(areas.tabs.len(), 6);
+    assert_eq!(areas.tabs[1], (Rect::new(13, 1, 11, 1), Screen::Members));
+    let (rows, first) = areas.list.unwrap();
+    assert_eq!((rows, first), (Rect::new(1, 4, 24, 8), 0));
+    let (pane, lines) = areas.pane.unwrap();
+    assert!(lines > usize::from(pane.height));
+    // Scrolled too far it shows its end.
+    app.member_scroll = 999;
+    let picture = testing::picture(&app, 80, 14, false);
+    assert!(picture.contains(&format!("of {lines}")), "{picture}");
+    assert!(picture.contains("formats"), "{picture}");
 }
 
 #[test]
@@ -135,6 +187,7 @@ fn states() -> Vec<App> {
         testing::no_quorum(),
         testing::silent(),
         testing::seven(),
+        testing::mixed(),
         testing::hostile(),
     ];
     let mut ascii = testing::hostile();
