@@ -159,6 +159,8 @@ pub(crate) struct App {
     pub(crate) member_narrowing: Narrowing,
     /// Columns: id, name, role, last log, lag, round trip.
     pub(crate) member_order: Order,
+    /// The first line of the member in full that is shown, on screen 2.
+    pub(crate) member_scroll: usize,
     pub(crate) raft: RaftScreen,
     pub(crate) namespaces: NamespacesScreen,
     pub(crate) browser: Browser,
@@ -188,6 +190,7 @@ impl App {
             member: Selection::default(),
             member_narrowing: Narrowing::default(),
             member_order: Order::default(),
+            member_scroll: 0,
             raft: RaftScreen::default(),
             namespaces: NamespacesScreen::default(),
             browser: Browser::default(),
