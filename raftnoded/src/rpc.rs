@@ -4,7 +4,10 @@
 
 mod conversation;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use common::{
     Error,
@@ -178,6 +181,7 @@ impl Session {
 
     fn write(&self, context: &Context, tag: Option<Tag>) -> Call {
         Call {
+            began: Instant::now(),
             deadline: context.deadline,
             follow_leader: self.follow_leader,
             tag,

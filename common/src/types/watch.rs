@@ -62,7 +62,7 @@ pub struct WatchRequest {
     pub from: Cursor,
     /// Return what was there before each change.
     pub previous: bool,
-    /// Leave the values out.
+    /// Leave the values out, the new ones and those before.
     pub keys_only: bool,
     /// How long to wait for a change; at most [`MAX_WATCH_WAIT`].
     pub max_wait: Duration,
@@ -117,7 +117,7 @@ pub struct Event {
 /// What a change replaced or removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousValue {
-    /// The value.
+    /// The value; empty when only keys were asked for.
     pub value: Bytes,
     /// The revision that wrote it.
     pub revision: Revision,

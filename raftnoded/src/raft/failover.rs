@@ -26,6 +26,7 @@ use tokio::{sync::watch, time::Instant};
 use super::{
     RaftHandle,
     contact::Contact,
+    elections::{Elections, Reign},
     network::Me,
     peer::{self, Answer, Channel, Greeting, Purpose, WatchLane},
     types::{LogId, MemberInfo, Vote},
@@ -55,6 +56,10 @@ const ENDING: Duration = Duration::from_millis(1);
 /// How often such a process is called.
 const ENDING_CALLS: u32 = 20;
 
+/// How long proof is waited for when the vote has changed already. Short: a leader that was paused
+/// and replaced may be killed afterwards.
+const AFTERWARDS: Duration = Duration::from_millis(100);
+
 /// What rivals said of their logs when they asked for votes; the latest of each.
 pub(super) struct Rivals(watch::Sender<BTreeMap<u64, Option<LogId>>>);
 
@@ -77,6 +82,7 @@ pub(super) async fn run(
     raft: RaftHandle,
     contact: std::sync::Arc<Contact>,
     rivals: std::sync::Arc<Rivals>,
+    elections: Elections,
     give_up: Duration,
 ) {
     let mut metrics = raft.server_metrics();
@@ -100,15 +106,25 @@ pub(super) async fn run(
             }
             false
         };
+        let reign = Reign::of(&vote);
+        let mut death = Box::pin(death(me, leader, info));
         let proof = tokio::select! {
             changed = changed => {
                 if !changed {
                     return;
                 }
+                // Others may have been certain before this member. It is to know why, too.
+                let elections = elections.clone();
+                tokio::spawn(async move {
+                    if tokio::time::timeout(AFTERWARDS, death).await.is_ok() {
+                        elections.process_ended(reign, std::time::Instant::now());
+                    }
+                });
                 continue;
             }
-            proof = death(me, leader, &info) => proof,
+            proof = &mut death => proof,
         };
+        elections.process_ended(reign, std::time::Instant::now());
         tracing::warn!(
             leader,
             proof,
@@ -132,11 +148,11 @@ fn followed(
 }
 
 /// Returns when a process that answered as this member is gone for certain, with the proof.
-async fn death(me: Me, leader: u64, info: &MemberInfo) -> &'static str {
+async fn death(me: Me, leader: u64, info: MemberInfo) -> &'static str {
     let mut known = None;
     let mut ending = 0;
     loop {
-        let pause = match call(me, leader, info).await {
+        let pause = match call(me, leader, &info).await {
             Ok((Answer::Welcome { boot, .. }, lane)) => {
                 if known.is_some_and(|known| known != boot) {
                     return "another process answers";

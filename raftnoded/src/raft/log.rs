@@ -18,6 +18,7 @@
 mod begin;
 mod index;
 mod read;
+pub mod tail;
 
 use std::{
     collections::VecDeque,

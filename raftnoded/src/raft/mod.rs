@@ -40,6 +40,7 @@ mod codec;
 mod compaction;
 mod contact;
 pub mod double;
+mod elections;
 mod failover;
 pub mod formation;
 mod handover;
@@ -78,6 +79,7 @@ use barrier::Barrier;
 use batcher::Batcher;
 use clock::Clock;
 use contact::Contact;
+use elections::Elections;
 use lag::Samples;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
@@ -91,6 +93,7 @@ use types::{MemberInfo, TypeConfig};
 
 pub use compaction::{CompactError, Compaction};
 pub use lag::Lag;
+pub use log::tail::{Content, Line};
 pub use membership::{Addition, ChangeError, Edit};
 pub use peer::{Admission, Candidate, Card, Founder, PEER_PROTOCOL, Stand};
 pub use room::{NoRoom, Room};
@@ -186,6 +189,7 @@ pub struct Consensus {
     clock: Clock,
     tracker: Tracker,
     contact: Arc<Contact>,
+    elections: Elections,
     governor: Arc<Governor>,
     dismissal: standing::Dismissal,
     room: Arc<Room>,
@@ -221,12 +225,14 @@ impl Consensus {
         let addresses = Addresses::default();
         let (dismissal, _) = watch::channel(None);
         let transfers = Transfers::default();
+        let elections = Elections::new(Instant::now(), settings.election_timeout);
         let shared = Shared::new(
             Arc::clone(&room),
             transfers.clone(),
             Arc::clone(&progress),
             addresses.clone(),
             dismissal.clone(),
+            elections.clone(),
         );
         let factory = Factory::new(me, settings.append_in_flight, shared);
         let raft = Raft::new(
@@ -255,6 +261,7 @@ impl Consensus {
             raft.clone(),
             Arc::clone(&contact),
             Arc::clone(&rivals),
+            elections.clone(),
             settings.election_timeout,
         ));
         let barrier = Barrier::start(raft.clone());
@@ -272,6 +279,7 @@ impl Consensus {
             files,
             contact: Arc::clone(&contact),
             rivals,
+            elections: elections.clone(),
             progress: Arc::clone(&progress),
             governor: Arc::clone(&governor),
             dismissal: dismissal.clone(),
@@ -295,6 +303,7 @@ impl Consensus {
             settings.node_id,
             raft.clone(),
             Arc::clone(&contact),
+            elections.clone(),
             silence,
         );
         let consensus = Self {
@@ -306,6 +315,7 @@ impl Consensus {
             clock,
             tracker,
             contact,
+            elections,
             governor,
             dismissal,
             room,

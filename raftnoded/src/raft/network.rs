@@ -39,6 +39,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::{
     codec::{Append, Appended, NoRoom},
+    elections::{Elections, Reign},
     machine::{Progress, SnapshotData},
     peer::{
         self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
@@ -95,6 +96,7 @@ pub(super) struct Shared {
     addresses: Addresses,
     /// Where it is noted who says that this member was removed.
     dismissal: Dismissal,
+    elections: Elections,
 }
 
 impl Shared {
@@ -104,6 +106,7 @@ impl Shared {
         progress: Arc<Progress>,
         addresses: Addresses,
         dismissal: Dismissal,
+        elections: Elections,
     ) -> Arc<Self> {
         Arc::new(Self {
             sending: Semaphore::new(1),
@@ -112,6 +115,7 @@ impl Shared {
             progress,
             addresses,
             dismissal,
+            elections,
         })
     }
 }
@@ -420,6 +424,9 @@ impl RaftNetworkV2<TypeConfig> for Network {
         request: TransferLeaderRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let handing_over = Reign::of(request.from_leader());
+        let elections = &self.peer.shared.elections;
+        elections.handed_over(handing_over, std::time::Instant::now());
         let request = ControlRequest::Transfer(request.into());
         match self.peer.control(request, option.soft_ttl()).await {
             Ok(ControlReply::Transfer(reply)) => Ok(match reply {

@@ -140,7 +140,7 @@ impl PeerServer {
                 };
                 connection.send(welcome).await?;
                 match channel {
-                    Channel::Append => member.serve_append(peer::open(connection)).await,
+                    Channel::Append => member.serve_append(from, peer::open(connection)).await,
                     Channel::Control => {
                         let name = &self.card.name;
                         member

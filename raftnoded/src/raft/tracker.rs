@@ -13,7 +13,12 @@ use std::{
 use openraft::{Instant as _, async_runtime::WatchReceiver};
 use tokio::sync::watch;
 
-use super::{RaftHandle, contact::Contact, types::TypeConfig};
+use super::{
+    RaftHandle,
+    contact::Contact,
+    elections::{Elected, Elections, Reign},
+    types::TypeConfig,
+};
 
 /// How soon a leader is looked at again that has not been heard yet; longer each time.
 const SOON: Duration = Duration::from_millis(1);
@@ -25,16 +30,24 @@ pub(super) struct Tracker {
 }
 
 impl Tracker {
-    /// Starts to follow the leader; one that was silent for `silence` is none. Ends with the
-    /// consensus.
+    /// Starts to follow the leader, and to tell of every new one; one that was silent for `silence`
+    /// is none. Ends with the consensus.
     pub(super) fn start(
         node_id: u64,
         raft: RaftHandle,
         contact: Arc<Contact>,
+        elections: Elections,
         silence: Duration,
     ) -> Self {
         let (publish, leader) = watch::channel(None);
-        tokio::spawn(follow(node_id, raft, contact, silence, publish));
+        let history = History {
+            node_id,
+            contact: Arc::clone(&contact),
+            elections,
+            last: None,
+            gone: None,
+        };
+        tokio::spawn(follow(node_id, raft, contact, history, silence, publish));
         Self { leader }
     }
 
@@ -57,6 +70,7 @@ async fn follow(
     node_id: u64,
     raft: RaftHandle,
     contact: Arc<Contact>,
+    mut history: History,
     silence: Duration,
     publish: watch::Sender<Option<u64>>,
 ) {
@@ -66,7 +80,10 @@ async fn follow(
     let mut since: Option<Instant> = None;
     let mut pause = SOON;
     loop {
-        let presumed = metrics.borrow_watched().current_leader;
+        let (presumed, term) = {
+            let metrics = metrics.borrow_watched();
+            (metrics.current_leader, metrics.vote.leader_id().term)
+        };
         if presumed != before {
             (before, pause) = (presumed, SOON);
             // It is known from its own first message, or elected by a majority: heard.
@@ -74,6 +91,7 @@ async fn follow(
             contact.found();
         }
         let known = since.map(|since| since.elapsed());
+        let mut silent = None;
         let audible = presumed.filter(|id| {
             let (age, lost) = if *id == node_id {
                 let age = quorum_age(node_id, &raft.metrics().borrow_watched());
@@ -82,8 +100,14 @@ async fn follow(
                 (contact.age(), contact.is_lost())
             };
             let heard = [age, known].into_iter().flatten().min();
+            silent = heard;
             !lost && heard.is_some_and(|age| age < silence)
         });
+        match audible {
+            Some(leader) => history.leads(Reign { leader, term }),
+            // Whoever is still presumed to lead is missed since it was heard.
+            None => history.nobody_leads(silent.unwrap_or_default()),
+        }
         publish.send_if_modified(|leader| {
             let changed = *leader != audible;
             *leader = audible;
@@ -101,6 +125,41 @@ async fn follow(
                 }
             }
             () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+/// What was before the leader of the moment.
+struct History {
+    node_id: u64,
+    contact: Arc<Contact>,
+    elections: Elections,
+    /// The last leader that counted.
+    last: Option<Reign>,
+    /// Since when none does.
+    gone: Option<Instant>,
+}
+
+impl History {
+    fn leads(&mut self, reign: Reign) {
+        let gone = self.gone.take();
+        if self.last == Some(reign) {
+            return;
+        }
+        let other = self.last.filter(|last| last.leader != self.node_id);
+        self.elections.elected(Elected {
+            to: reign,
+            from: self.last,
+            gone,
+            heard: other.and_then(|last| self.contact.last_word(last.leader)),
+            now: Instant::now(),
+        });
+        self.last = Some(reign);
+    }
+
+    fn nobody_leads(&mut self, silent: Duration) {
+        if self.gone.is_none() {
+            self.gone = Instant::now().checked_sub(silent);
         }
     }
 }

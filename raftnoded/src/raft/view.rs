@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use common::types::Election;
 use openraft::{ServerState, async_runtime::WatchReceiver};
 
 use super::{
@@ -133,6 +134,11 @@ impl Consensus {
             return quorum_age(self.node_id, &metrics.borrow_watched());
         }
         self.contact.age()
+    }
+
+    /// The leaders that were elected lately, as this member saw it; the oldest first.
+    pub fn elections(&self) -> Vec<Election> {
+        self.elections.told()
     }
 
     /// Whether this member leads with a majority, or hears from a leader.

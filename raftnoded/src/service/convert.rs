@@ -143,9 +143,9 @@ pub(super) fn result(key: &Bytes, result: OperationResult, clock: u64) -> TxnRes
 pub(super) fn entry(key: Bytes, found: store::Entry, clock: u64) -> Entry {
     Entry {
         key,
+        size: found.size(),
         value: found.value,
         create_revision: found.create_revision,
-        size: 0,
         revision: found.mod_revision,
         version: found.version,
         ttl: found

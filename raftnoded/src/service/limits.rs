@@ -107,6 +107,19 @@ pub(super) fn key_of(operation: &Operation) -> &Bytes {
     }
 }
 
+/// The namespaces that a transaction names, those of its operations first; some more than once.
+pub(super) fn namespaces_of(request: &TxnRequest) -> impl Iterator<Item = &str> {
+    let operations = request.then.iter().chain(&request.otherwise);
+    let operated = operations.map(|operation| match operation {
+        Operation::Put { namespace, .. }
+        | Operation::Get { namespace, .. }
+        | Operation::Delete { namespace, .. }
+        | Operation::DeletePrefix { namespace, .. } => namespace.as_str(),
+    });
+    let compared = request.compare.iter();
+    operated.chain(compared.map(|comparison| comparison.namespace.as_str()))
+}
+
 pub(super) fn check_operation(bounds: &Bounds, operation: &Operation) -> Result<(), Error> {
     match operation {
         Operation::Put {

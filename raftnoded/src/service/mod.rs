@@ -45,6 +45,7 @@ use crate::{
     },
     watch::Hub,
 };
+use activity::Counts;
 use backup::Backups;
 use forward::Forwarder;
 use quota::QuotaNotices;
@@ -91,6 +92,8 @@ pub struct Part {
 /// One request's circumstances.
 #[derive(Clone, Copy, Debug)]
 pub struct Call {
+    /// When the request was taken up.
+    pub began: Instant,
     /// When the caller stops waiting.
     pub deadline: Instant,
     /// Whether the caller goes to the leader by itself.
@@ -123,6 +126,7 @@ pub struct Service {
     views: Views,
     backups: Backups,
     quotas: QuotaNotices,
+    counts: Counts,
     ready: AtomicBool,
     draining: AtomicBool,
     /// Whether it waits for a cluster that exists, and not for the founders of a new one.
@@ -155,6 +159,7 @@ impl Service {
             views: Views::default(),
             backups: Backups::default(),
             quotas: QuotaNotices::default(),
+            counts: Counts::default(),
             stopping: CancellationToken::new(),
             ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),

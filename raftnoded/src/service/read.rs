@@ -7,12 +7,13 @@ use common::{
     types::{
         Consistency, CountReply, CountRequest, DescribeLeaseReply, DescribeLeaseRequest,
         DescribeNamespaceRequest, GetReply, GetRequest, ListLeasesReply, ListLeasesRequest,
-        ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo, Staleness,
+        ListNamespacesRequest, ListReply, ListRequest, NamespaceInfo, OperationKind, Staleness,
     },
 };
 
 use super::{
     Call, Part, Service,
+    activity::Work,
     convert::{self, entry, namespace},
     limits::{check_key, check_namespace, check_namespaces, check_prefix},
     route::Refusal,
@@ -43,6 +44,7 @@ impl Service {
         check_namespace(&request.namespace)?;
         check_key(&request.key)?;
         let request = &request;
+        let work = Work::of(OperationKind::Get, &request.namespace);
         // Read in place, RocksDB too: what is asked for is in a cache as a rule, and a hop to
         // another thread costs more than such a read.
         let read = |part: &Part, clock: u64| {
@@ -61,16 +63,20 @@ impl Service {
         };
         if let Consistency::Stale { max_age } = request.consistency {
             let part = self.part()?;
-            let age = age(part, max_age)?;
-            let mut reply = read(part, part.consensus.clock())?;
-            reply.staleness = Some(Staleness {
-                applied: reply.revision,
-                age,
+            let result = age(part, max_age).and_then(|age| {
+                let mut reply = read(part, part.consensus.clock())?;
+                reply.staleness = Some(Staleness {
+                    applied: reply.revision,
+                    age,
+                });
+                Ok(reply)
             });
-            return Ok(reply);
+            self.carried_out(part, call, work, &result);
+            return result;
         }
         self.route(
             call,
+            work,
             || async {
                 let part = self.part()?;
                 barrier(part, call).await?;
@@ -104,11 +110,13 @@ impl Service {
             check_prefix(bound, "bound")?;
         }
         let there = &request.clone();
+        let work = Work::of(OperationKind::List, &there.namespace);
         let request = Arc::new(request);
         if let Some(id) = request.view {
             return self
                 .route(
                     call,
+                    work,
                     || async {
                         let pinned = self.views.get(id)?;
                         let request = Arc::clone(&request);
@@ -123,6 +131,7 @@ impl Service {
         }
         self.scan(
             call,
+            work,
             request.consistency,
             move |view, clock, age| {
                 let mut reply = list(view, &request, clock)?;
@@ -145,6 +154,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
+            Work::of(OperationKind::Read, &there.namespace),
             request.consistency,
             move |view, _, age| {
                 let count =
@@ -175,6 +185,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
+            Work::new(OperationKind::Read),
             request.consistency,
             move |view, _, _| {
                 store::describe(view, &request.name)
@@ -199,6 +210,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
+            Work::new(OperationKind::Read),
             request.consistency,
             |view, _, _| {
                 let all = store::namespaces(view).map_err(internal)?;
@@ -215,6 +227,7 @@ impl Service {
     async fn scan<T, S, R, RF>(
         &self,
         call: &Call,
+        work: Work<'_>,
         consistency: Consistency,
         scan: S,
         there: R,
@@ -238,11 +251,16 @@ impl Service {
         };
         if let Consistency::Stale { max_age } = consistency {
             let part = self.part()?;
-            let age = age(part, max_age)?;
-            return run(part, Some(age)).await;
+            let result = match age(part, max_age) {
+                Ok(age) => run(part, Some(age)).await,
+                Err(error) => Err(error),
+            };
+            self.carried_out(part, call, work, &result);
+            return result;
         }
         self.route(
             call,
+            work,
             || async {
                 let part = self.part()?;
                 self.settle(part, call).await?;
@@ -293,6 +311,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.scan(
             call,
+            Work::new(OperationKind::Read),
             request.consistency,
             move |view, clock, _| {
                 let found = store::leases(view, request.after, PAGE_ENTRIES).map_err(internal)?;
@@ -325,6 +344,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.scan(
             call,
+            Work::new(OperationKind::Read),
             request.consistency,
             move |view, clock, _| {
                 let found = store::describe_lease(view, request.id, LEASE_KEYS);

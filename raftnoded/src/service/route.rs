@@ -8,7 +8,7 @@ use std::{
 use common::{Client, Error, types::Leader};
 use futures::future::BoxFuture;
 
-use super::{Call, Part, Service};
+use super::{Call, Part, Service, activity::Work};
 
 /// Why this member did not carry out a request.
 pub(super) enum Refusal {
@@ -25,12 +25,13 @@ impl From<Error> for Refusal {
 }
 
 impl Service {
-    /// Carries a request out `here` if this member leads, else `there`, at the leader; waits for
+    /// Carries a request out `here`, and counts it, if this member leads, else `there`, at the leader; waits for
     /// one to be elected, and tries again what certainly had no effect, until the deadline. A
     /// caller that follows the leader is told instead.
     pub(super) async fn route<T, H, HF, R, RF>(
         &self,
         call: &Call,
+        work: Work<'_>,
         here: H,
         there: R,
     ) -> Result<T, Error>
@@ -43,10 +44,14 @@ impl Service {
         let part = self.part()?;
         loop {
             if part.consensus.leads() {
-                match here().await {
-                    Ok(reply) => return Ok(reply),
-                    Err(Refusal::Final(error)) => return Err(error),
-                    Err(Refusal::NotLeader) => {}
+                let result = match here().await {
+                    Ok(reply) => Some(Ok(reply)),
+                    Err(Refusal::Final(error)) => Some(Err(error)),
+                    Err(Refusal::NotLeader) => None,
+                };
+                if let Some(result) = result {
+                    self.carried_out(part, call, work, &result);
+                    return result;
                 }
             }
             let known = part.leader();

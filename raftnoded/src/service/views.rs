@@ -8,10 +8,10 @@ use std::{
 
 use common::{
     Error,
-    types::{CloseViewRequest, OpenViewReply, VIEW_IDLE, ViewId},
+    types::{CloseViewRequest, OpenViewReply, OperationKind, VIEW_IDLE, ViewId},
 };
 
-use super::{Call, Service, read::applied};
+use super::{Call, Service, activity::Work, read::applied};
 use crate::engine::View;
 
 /// How many views are kept: each holds on to what is overwritten or deleted meanwhile.
@@ -96,6 +96,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
+            Work::new(OperationKind::Read),
             || async {
                 let part = self.part()?;
                 self.settle(part, call).await?;
@@ -118,6 +119,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
+            Work::new(OperationKind::Read),
             || async {
                 self.views.all().remove(&request.view);
                 Ok(())

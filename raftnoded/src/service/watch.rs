@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use common::{
     Error,
     types::{
-        Cursor, Event, EventKind, MAX_WATCH_WAIT, PreviousValue, Revision, WatchReply,
-        WatchRequest, WatchTarget,
+        Cursor, Event, EventKind, MAX_WATCH_WAIT, OperationKind, PreviousValue, Revision,
+        WatchReply, WatchRequest, WatchTarget,
     },
 };
 
 use super::{
     Call, Service,
+    activity::Work,
     limits::{check_key, check_name, check_prefix},
     read::{barrier, internal},
 };
@@ -72,7 +74,7 @@ impl Service {
                 let events = found.events.iter();
                 return Ok(WatchReply {
                     events: events
-                        .map(|found| event(found, request.previous))
+                        .map(|found| event(found, request.previous, request.keys_only))
                         .collect::<Result<_, _>>()?,
                     next: Cursor {
                         revision: from.revision,
@@ -92,6 +94,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
+            Work::new(OperationKind::Read),
             || async {
                 let part = self.part()?;
                 barrier(part, call).await?;
@@ -103,8 +106,9 @@ impl Service {
     }
 }
 
-fn event(found: &store::Event, previous: bool) -> Result<Event, Error> {
+fn event(found: &store::Event, previous: bool, keys_only: bool) -> Result<Event, Error> {
     let (new, old) = found.read().map_err(internal)?;
+    let told = |value: Bytes| if keys_only { Bytes::new() } else { value };
     let mut event = Event {
         kind: match found.kind {
             store::EventKind::Put => EventKind::Put,
@@ -112,20 +116,21 @@ fn event(found: &store::Event, previous: bool) -> Result<Event, Error> {
             store::EventKind::Expired => EventKind::Expire,
             store::EventKind::NamespaceDeleted => EventKind::NamespaceDeleted,
         },
-        key: bytes::Bytes::copy_from_slice(found.key()),
+        key: Bytes::copy_from_slice(found.key()),
         size: 0,
         revision: found.revision,
-        value: bytes::Bytes::new(),
+        value: Bytes::new(),
         version: 0,
         create_revision: 0,
         previous: old.filter(|_| previous).map(|old| PreviousValue {
-            value: old.value,
+            value: told(old.value),
             revision: old.mod_revision,
             version: old.version,
         }),
     };
     if let Some(new) = new {
-        event.value = new.value;
+        event.size = new.value.len() as u64;
+        event.value = told(new.value);
         event.version = new.version;
         event.create_revision = new.create_revision;
     }

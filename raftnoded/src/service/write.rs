@@ -9,13 +9,14 @@ use common::{
         DeleteNamespaceRequest, DeletePrefixRequest, DeleteReply, DeleteRequest, GrantLeaseRequest,
         IncrementReply, IncrementRequest, KeepAliveLeaseRequest, LeaseInfo, MAX_SESSION_TTL,
         MAX_TTL, MIN_LEASE_TTL, MIN_SESSION_TTL, NamespaceInfo, OpenSessionReply,
-        OpenSessionRequest, PutReply, PutRequest, RevokeLeaseReply, RevokeLeaseRequest,
-        SetNamespaceRequest, TouchReply, TouchRequest, TxnReply, TxnRequest,
+        OpenSessionRequest, OperationKind, PutReply, PutRequest, RevokeLeaseReply,
+        RevokeLeaseRequest, SetNamespaceRequest, TouchReply, TouchRequest, TxnReply, TxnRequest,
     },
 };
 
 use super::{
     Call, Service,
+    activity::Work,
     convert::{self, check_lifetime, check_ttl, millis, rejected},
     limits::{check_key, check_keys, check_namespace, check_operation, check_prefix},
     read::read_error,
@@ -41,6 +42,7 @@ impl Service {
         check_lifetime(request.lifetime)?;
         self.change(
             call,
+            Work::of(OperationKind::Put, &request.namespace),
             || Command::Put {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -80,6 +82,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::of(OperationKind::Delete, &request.namespace),
             || Command::Delete {
                 namespace: request.namespace.clone(),
                 keys: request.keys.clone(),
@@ -107,6 +110,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::of(OperationKind::Delete, &request.namespace),
             || Command::DeletePrefix {
                 namespace: request.namespace.clone(),
                 prefix: request.prefix.clone(),
@@ -129,6 +133,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::of(OperationKind::Write, &request.namespace),
             || Command::Touch {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -159,6 +164,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::of(OperationKind::Write, &request.namespace),
             || Command::Increment {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -196,6 +202,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::txn(request),
             || Command::Txn {
                 compare: request.compare.iter().map(convert::comparison).collect(),
                 then: request.then.iter().map(convert::operation).collect(),
@@ -247,6 +254,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::CreateNamespace {
                 name: request.name.clone(),
                 settings: convert::settings(request.settings),
@@ -284,6 +292,7 @@ impl Service {
         let request = &request;
         self.route(
             call,
+            Work::new(OperationKind::Write),
             || async {
                 let command = Command::SetNamespace {
                     name: request.name.clone(),
@@ -316,6 +325,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::DeleteNamespace {
                 name: request.name.clone(),
                 only_if_empty: request.only_if_empty,
@@ -345,6 +355,7 @@ impl Service {
         let ttl = millis(request.ttl);
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::GrantLease { ttl },
             lease,
             |leader| async move { leader.grant_lease(request).await },
@@ -364,6 +375,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::KeepAliveLease { id: request.id },
             lease,
             |leader| async move { leader.keep_alive_lease(request).await },
@@ -383,6 +395,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::RevokeLease { id: request.id },
             |outcome, _| match outcome {
                 Outcome::LeaseRevoked { revision, keys } => Ok(RevokeLeaseReply { revision, keys }),
@@ -407,6 +420,7 @@ impl Service {
         let ttl = millis(request.ttl);
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::OpenSession { ttl },
             |outcome, _| match outcome {
                 Outcome::SessionOpened { id } => Ok(OpenSessionReply { session: id }),
@@ -429,6 +443,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
+            Work::new(OperationKind::Write),
             || Command::CloseSession {
                 id: request.session,
             },
@@ -446,6 +461,7 @@ impl Service {
     pub(super) async fn change<T, C, M, R, RF>(
         &self,
         call: &Call,
+        work: Work<'_>,
         command: C,
         reply: M,
         there: R,
@@ -458,6 +474,7 @@ impl Service {
     {
         self.route(
             call,
+            work,
             || async {
                 let command = command();
                 self.check_room(&command)?;

@@ -18,6 +18,10 @@ const TOKEN_FORM: u8 = 1;
 pub struct Entry {
     /// The value; empty in a listing of keys only.
     pub value: Bytes,
+    /// The bytes of a value that was left out. No part of what is replicated: replies that
+    /// sessions remember have their values.
+    #[serde(skip)]
+    pub left_out: u64,
     /// The revision that created the entry.
     pub create_revision: u64,
     /// The revision of the last put.
@@ -147,6 +151,13 @@ pub fn list(reader: &dyn Reader, namespace: &str, request: &List<'_>) -> Result<
     })
 }
 
+impl Entry {
+    /// The bytes of the value, also when it was left out.
+    pub fn size(&self) -> u64 {
+        self.value.len() as u64 + self.left_out
+    }
+}
+
 /// How many keys of a namespace begin with `prefix`: read from the namespace if the prefix is
 /// empty, else counted one by one.
 ///
@@ -187,13 +198,15 @@ pub(super) fn entry(
         version,
         life,
     } = head;
+    let (value, left_out) = if keys_only {
+        (Bytes::new(), value.len() as u64)
+    } else {
+        // Shares the engine's own bytes.
+        (Bytes::from_owner(stored).slice(start..), 0)
+    };
     Ok(Entry {
-        value: if keys_only {
-            Bytes::new()
-        } else {
-            // Shares the engine's own bytes.
-            Bytes::from_owner(stored).slice(start..)
-        },
+        value,
+        left_out,
         create_revision,
         mod_revision,
         version,

@@ -72,7 +72,7 @@ pub use keys::NamespaceId;
 pub use kv::{Entry, List, Page, count, get, list};
 pub use lease::{DescribedLease, LeaseInfo, describe_lease, leases};
 pub use namespace::{
-    MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, namespaces,
+    MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, exists, namespaces,
 };
 pub use outcome::{NameFault, OperationResult, Outcome, Quota, Rejection};
 pub use proposal::{COMMAND_VERSION, CommandError, Proposal, stamp};

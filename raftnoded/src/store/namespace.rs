@@ -72,6 +72,11 @@ pub fn describe(reader: &dyn Reader, name: &str) -> Result<NamespaceInfo, ReadEr
     Ok(NamespaceInfo::new(name, &record, hidden))
 }
 
+/// Whether there is a namespace of this name.
+pub fn exists(reader: &dyn Reader, name: &str) -> Result<bool, EngineError> {
+    find(reader, name).map(|found| found.is_some())
+}
+
 /// All namespaces, by name.
 pub fn namespaces(reader: &dyn Reader) -> Result<Vec<NamespaceInfo>, EngineError> {
     let hidden = hidden::everywhere(reader, clock(reader)?)?;

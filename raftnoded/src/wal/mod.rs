@@ -88,13 +88,13 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use record::{HEADER, Role, encoded_size};
+use record::{HEADER, Role};
 use segment::{Gate, OpenGate, PAGE};
 use space::Space;
 use writer::{Shared, Writer};
 
 pub use error::{OpenError, RecordTooLarge};
-pub use record::{Position, Record, RecordRef};
+pub use record::{Position, Record, RecordRef, encoded_size};
 pub use stats::WalStats;
 
 /// Called once on the writer thread (or on the caller's, for a closed log): `Ok` when all that

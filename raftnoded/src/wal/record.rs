@@ -121,7 +121,7 @@ pub(super) struct Header {
 }
 
 /// Bytes on disk of a record with a payload of `length` bytes.
-pub(super) const fn encoded_size(length: usize) -> usize {
+pub const fn encoded_size(length: usize) -> usize {
     HEADER + length.next_multiple_of(8)
 }
 

@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use common::transport::Connection;
@@ -13,7 +14,7 @@ use futures::{FutureExt, SinkExt, StreamExt};
 use openraft::{
     EntryPayload,
     async_runtime::WatchReceiver,
-    raft::{AppendEntriesRequest, TransferLeaderError, VoteRequest},
+    raft::{AppendEntriesRequest, TransferLeaderError, TransferLeaderRequest, VoteRequest},
     storage::Snapshot,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,6 +23,7 @@ use super::super::{
     RaftHandle,
     codec::{self, Append, Appended},
     contact::Contact,
+    elections::{Elections, Reign},
     failover::Rivals,
     machine::{Progress, SnapshotData, files::SnapshotFiles},
     membership::Governor,
@@ -44,6 +46,7 @@ pub(in crate::raft) struct Membered {
     pub(in crate::raft) files: SnapshotFiles,
     pub(in crate::raft) contact: Arc<Contact>,
     pub(in crate::raft) rivals: Arc<Rivals>,
+    pub(in crate::raft) elections: Elections,
     pub(in crate::raft) progress: Arc<Progress>,
     pub(in crate::raft) governor: Arc<Governor>,
     pub(in crate::raft) dismissal: Dismissal,
@@ -86,7 +89,11 @@ impl Membered {
         })
     }
 
-    pub(super) async fn serve_append(&self, lane: Connection<Append, Appended>) -> io::Result<()> {
+    pub(super) async fn serve_append(
+        &self,
+        from: u64,
+        lane: Connection<Append, Appended>,
+    ) -> io::Result<()> {
         let (mut answers, requests) = lane.split();
         // openraft reads the requests in a task of its own: it must end with this one.
         let ended = CancellationToken::new();
@@ -117,7 +124,7 @@ impl Membered {
                 let result = result.map_err(io::Error::other)?;
                 let refused = result.is_err();
                 if !refused {
-                    self.contact.heard();
+                    self.contact.heard(from);
                 }
                 let answer = Appended::new(result, self.room.level());
                 answers.feed(answer).await?;
@@ -166,7 +173,11 @@ impl Membered {
                     )
                 }
                 ControlRequest::Transfer(request) => {
-                    match self.raft.handle_transfer_leader(request.into()).await {
+                    let request: TransferLeaderRequest<TypeConfig> = request.into();
+                    // Every member is told, and one of them campaigns.
+                    let handing_over = Reign::of(request.from_leader());
+                    self.elections.handed_over(handing_over, Instant::now());
+                    match self.raft.handle_transfer_leader(request).await {
                         Ok(reply) => ControlReply::Transfer(transfer_reply(reply)),
                         Err(_) => ControlReply::Failed,
                     }

@@ -15,6 +15,7 @@ fn check(reply: &Result<Outcome, Rejection>, expected: &[u8]) {
 fn entry() -> Entry {
     Entry {
         value: Bytes::from_static(b"v"),
+        left_out: 0,
         create_revision: 1,
         mod_revision: 2,
         version: 3,

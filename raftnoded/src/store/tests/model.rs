@@ -235,6 +235,7 @@ impl Model {
     fn entry(&self, item: &Item) -> Entry {
         Entry {
             value: item.version.value.clone(),
+            left_out: 0,
             create_revision: item.version.create_revision,
             mod_revision: item.version.mod_revision,
             version: item.version.version,

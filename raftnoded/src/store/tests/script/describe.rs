@@ -117,15 +117,19 @@ pub(super) fn value(bytes: &[u8]) -> String {
 pub(super) fn entry(entry: &Entry) -> String {
     let Entry {
         value,
+        left_out,
         create_revision,
         mod_revision,
         version,
         ends,
         lease,
     } = entry;
-    let value = self::value(value);
+    let value = match left_out {
+        0 => format!("\"{}\"", self::value(value)),
+        bytes => format!("({bytes} bytes left out)"),
+    };
     let mut out =
-        format!("\"{value}\" created {create_revision} modified {mod_revision} version {version}");
+        format!("{value} created {create_revision} modified {mod_revision} version {version}");
     if let Some(ends) = ends {
         write!(out, " ends {ends}").unwrap();
     }
