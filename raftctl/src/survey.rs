@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use common::types::{Disk, Member, MemberStatus, Role};
 
-pub(crate) use ask::ask;
+pub(crate) use ask::{Reply, ask, assemble};
 pub(crate) use findings::{Finding, Weight};
 
 /// The reason that says it all.

@@ -26,7 +26,7 @@ const TIME_BEHIND: Duration = Duration::from_secs(5);
 const QUORUM_LOST: Duration = Duration::from_secs(3);
 
 /// What came of asking one address.
-pub(super) type Reply = (String, Result<MemberStatus, Error>);
+pub(crate) type Reply = (String, Result<MemberStatus, Error>);
 
 /// Asks the endpoints and every member they know, each for at most `timeout`.
 ///
@@ -70,7 +70,7 @@ pub(crate) async fn ask(endpoints: &[String], timeout: Duration) -> Result<Surve
 }
 
 /// Puts the replies together.
-pub(super) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
+pub(crate) fn assemble(replies: Vec<Reply>) -> Result<Survey, Error> {
     let mut answers: Vec<(String, MemberStatus)> = Vec::new();
     let mut silent: Vec<(String, Error)> = Vec::new();
     for (address, reply) in replies {

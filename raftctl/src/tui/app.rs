@@ -12,9 +12,9 @@ use std::time::{Duration, Instant, SystemTime};
 use common::types::NamespaceInfo;
 use ratatui::layout::Rect;
 
-pub(crate) use browser::{Browser, FLASH, Flash, Form, Row, Shown, Value};
+pub(crate) use browser::{Aim, Browser, FLASH, Flash, Form, Limits, Row, Shown, Span, Value};
 pub(crate) use cluster::{
-    Cluster, Electing, Event, EventWeight, Flow, Member, OperationRate, Rates, Sample,
+    Cluster, Electing, Event, EventWeight, Flow, Member, OperationRate, Rates, Sample, Share,
 };
 pub(crate) use input::Input;
 pub(crate) use overlay::{
@@ -110,6 +110,8 @@ pub(crate) struct NamespacesScreen {
     pub(crate) at: Option<Instant>,
     /// Whether an answer is awaited.
     pub(crate) asking: bool,
+    /// When it was last asked for.
+    pub(crate) asked: Option<Instant>,
     /// Why there is none, if so.
     pub(crate) error: Option<String>,
     pub(crate) selection: Selection,

@@ -43,7 +43,7 @@ pub(crate) enum Message {
     /// How many keys there are.
     Counted {
         generation: u64,
-        answer: Result<u64, String>,
+        answer: Result<Counted, String>,
     },
     /// A key and its value, if it is there.
     Got {
@@ -115,6 +115,14 @@ pub(crate) struct Page {
     pub(crate) revision: Revision,
     /// When it was read.
     pub(crate) at: Option<Instant>,
+}
+
+/// How many keys there were.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) count: u64,
+    /// Changes up to this revision are in it.
+    pub(crate) revision: Revision,
 }
 
 /// Which of the two watches.

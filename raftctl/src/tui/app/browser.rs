@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use common::types::Revision;
+use common::types::{Event, Revision};
 
 use super::{Narrowing, Order, Selection};
 
@@ -42,6 +42,103 @@ pub(crate) struct Browser {
     pub(crate) value: Value,
     /// Whether the pane with the value has the keys that scroll.
     pub(crate) in_value: bool,
+
+    /// The prefix of the keys, without escapes.
+    pub(crate) prefix: Bytes,
+    pub(crate) limits: Limits,
+    /// Which revision each part of the window was read at, ordered by key.
+    pub(crate) spans: Vec<Span>,
+    /// Whether a page is awaited that is the whole window.
+    pub(crate) loading: bool,
+    /// What is selected when it is there, and the key that it begins with, if with any.
+    pub(crate) aim: Aim,
+    pub(crate) aim_start: Option<Bytes>,
+    /// Failed pages are asked for again after this.
+    pub(crate) retry: Option<Instant>,
+    /// The generation of the watch; none if nothing is watched. Windows come and go within one.
+    pub(crate) watching: Option<u64>,
+    /// The revision that the watch began behind.
+    pub(crate) started: Revision,
+    /// The highest revision that the watch told of.
+    pub(crate) delivered: Revision,
+    /// The same when the pages were asked for that are awaited: older ones are of no use.
+    pub(crate) floor: Revision,
+    /// Changes that came while a page was awaited: it may be older.
+    pub(crate) late: Vec<Event>,
+    /// The generation of the count that is awaited.
+    pub(crate) counting: Option<u64>,
+    /// The revision of the total: changes up to it are in it.
+    pub(crate) counted_at: Revision,
+    /// Created and deleted keys before the total is known: the revision, and 1 or -1.
+    pub(crate) uncounted: Vec<(Revision, i64)>,
+    /// The value that is awaited: the namespace and the key.
+    pub(crate) getting: Option<(String, Bytes)>,
+    /// Whether the key of the value was written since it was read.
+    pub(crate) value_old: bool,
+    /// Whether changes were dropped, so that the window is to be read anew.
+    pub(crate) missed: bool,
+    /// The last flash is over then.
+    pub(crate) flashing: Option<Instant>,
+    /// Whether times to live may differ from those shown, when they were last read, and whether
+    /// they are being read.
+    pub(crate) lives_old: bool,
+    pub(crate) lives_at: Option<Instant>,
+    pub(crate) lives_loading: bool,
+    /// The tick before.
+    pub(crate) ticked: Option<Instant>,
+}
+
+impl Browser {
+    /// Whether the window is the whole listing.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.from_first && self.to_last
+    }
+
+    /// Whether the rows are listed as they are in the window.
+    pub(crate) fn is_by_key(&self) -> bool {
+        self.order == Order::default() || !self.is_whole()
+    }
+}
+
+/// How much is read and kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Keys of the first page, and of a further one.
+    pub(crate) first: u32,
+    pub(crate) page: u32,
+    /// Rows that are kept at most.
+    pub(crate) kept: usize,
+    /// So near to an end of the window, the next page is read.
+    pub(crate) margin: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            first: 200,
+            page: 500,
+            kept: 5000,
+            margin: 50,
+        }
+    }
+}
+
+/// A part of the window: from a key to the next part, as it was at a revision. What is not listed in
+/// it did not exist then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    pub(crate) from: Bytes,
+    pub(crate) revision: Revision,
+}
+
+/// What is to be selected.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Aim {
+    #[default]
+    First,
+    Last,
+    /// This key, or the one behind it.
+    Key(Bytes),
 }
 
 /// A key.

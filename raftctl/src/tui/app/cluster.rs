@@ -31,6 +31,14 @@ pub(crate) struct Cluster {
     pub(crate) elections: Vec<Election>,
     /// What happened, the oldest first.
     pub(crate) events: VecDeque<Event>,
+    /// The members as the leader told them last: what differs is an event.
+    pub(crate) membership: Option<Vec<common::types::Member>>,
+    /// Members that catch up: since when, and how many entries they were behind at most.
+    pub(crate) catching_up: BTreeMap<NodeId, (Instant, u64)>,
+    /// Whether it was told that there is no leader.
+    pub(crate) told_no_leader: bool,
+    /// What is shown of round trips, rates and times, as of the last second.
+    pub(crate) texts: Vec<String>,
 }
 
 impl Cluster {
@@ -43,6 +51,15 @@ impl Cluster {
                 .collect(),
             ..Self::default()
         }
+    }
+
+    /// The one address under which a member is counted, of several at which it answers.
+    pub(crate) fn main_address(&self, id: NodeId) -> Option<&str> {
+        let answers = |probe: &Member| {
+            probe.error.is_none() && probe.status.as_ref().is_some_and(|status| status.id == id)
+        };
+        let found = self.probes.iter().find(|(_, probe)| answers(probe));
+        found.map(|(address, _)| address.as_str())
     }
 
     /// The last word of a member, whenever it was.
@@ -112,6 +129,16 @@ pub(crate) struct OperationRate {
 pub(crate) struct Flow {
     pub(crate) since: Option<Instant>,
     pub(crate) latencies: BTreeMap<OperationKind, common::types::Latencies>,
+    /// What each address had to tell of it.
+    pub(crate) shares: BTreeMap<String, Share>,
+}
+
+/// What one member did, and in which time: its answers do not come on the second.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Share {
+    pub(crate) writes: u64,
+    pub(crate) reads: u64,
+    pub(crate) time: Duration,
 }
 
 /// A second of the cluster.

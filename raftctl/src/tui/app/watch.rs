@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, time::SystemTime};
 
 use bytes::Bytes;
-use common::types::{EventKind, Revision};
+use common::types::{Cursor, EventKind, Revision};
 
 use super::{Narrowing, Selection};
 
@@ -22,6 +22,9 @@ pub(crate) struct WatchScreen {
     pub(crate) told: u64,
     /// Those that came while the picture was frozen, and how many did not fit.
     pub(crate) held: VecDeque<WatchLine>,
+    pub(crate) dropped: u64,
+    /// The place behind the last change that was told, to go on from.
+    pub(crate) place: Option<Cursor>,
     pub(crate) state: WatchState,
     /// Counted from the newest: 0 follows the stream.
     pub(crate) selection: Selection,
