@@ -8,7 +8,7 @@ use common::{transport::MAX_TIMEOUT, types::Consistency};
 use crate::{
     commands::{
         bench, completion, count, del, edit, elect, export, get, import, incr, leader, lease, lock,
-        ls, members, ns, put, snapshot, status, touch, txn, watch,
+        ls, members, ns, put, snapshot, status, touch, tui, txn, watch,
     },
     failure::Failure,
     output::{Format, When},
@@ -218,6 +218,8 @@ pub(crate) enum Command {
     /// A line of plain is HEALTH (healthy, degraded or no_quorum), REASONS.
     #[command(after_help = HEALTH)]
     Health,
+    /// Watch and change the cluster on a full screen
+    Tui(tui::Args),
     /// Show and change the members
     #[command(subcommand)]
     Members(members::Command),

@@ -191,6 +191,14 @@ impl Failure {
         }
     }
 
+    /// What went wrong and what to do next, in one line.
+    pub(crate) fn in_full(&self) -> String {
+        match self.hint() {
+            Some(hint) => format!("{self} ({hint})"),
+            None => self.to_string(),
+        }
+    }
+
     /// Whether nothing was changed and the same command may succeed later.
     pub(crate) fn retryable(&self) -> bool {
         matches!(self, Self::Api(error) if error.is_retryable())

@@ -4,24 +4,25 @@
 //! What it means then is the editor's affair. And a command that has something to put in order
 //! first takes it over ([`signals`](crate::signals)).
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::signal::unix::{SignalKind, signal};
 
-static HELD: AtomicBool = AtomicBool::new(false);
+/// How many hold it: a command that took it over may open an editor.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 
-/// As long as it lives, Ctrl-C is not for this program. One at a time.
+/// As long as it lives, Ctrl-C is not for this program.
 pub(crate) struct Held(());
 
 /// Leaves Ctrl-C to somebody else.
 pub(crate) fn hold() -> Held {
-    HELD.store(true, Ordering::Relaxed);
+    HELD.fetch_add(1, Ordering::Relaxed);
     Held(())
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        HELD.store(false, Ordering::Relaxed);
+        HELD.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -32,7 +33,7 @@ pub(crate) async fn pressed() {
         return std::future::pending().await;
     };
     while interrupts.recv().await.is_some() {
-        if !HELD.load(Ordering::Relaxed) {
+        if HELD.load(Ordering::Relaxed) == 0 {
             return;
         }
     }

@@ -24,8 +24,11 @@ impl Client {
     /// # Errors
     /// [`Error`]
     pub async fn add_member(&self, request: AddMemberRequest) -> Result<Member, Error> {
-        self.at_leader(async |control, context| control.add_member(context, request.clone()).await)
-            .await
+        self.at_leader(|control, context| {
+            let request = request.clone();
+            async move { control.add_member(context, request).await }
+        })
+        .await
     }
 
     /// Promotes or demotes a member, or changes its addresses.
@@ -33,8 +36,11 @@ impl Client {
     /// # Errors
     /// [`Error`]
     pub async fn set_member(&self, request: SetMemberRequest) -> Result<Member, Error> {
-        self.at_leader(async |control, context| control.set_member(context, request.clone()).await)
-            .await
+        self.at_leader(|control, context| {
+            let request = request.clone();
+            async move { control.set_member(context, request).await }
+        })
+        .await
     }
 
     /// Removes a member. A leader that is to go hands its leadership over first.
@@ -42,8 +48,10 @@ impl Client {
     /// # Errors
     /// [`Error`]
     pub async fn remove_member(&self, request: RemoveMemberRequest) -> Result<Member, Error> {
-        self.at_leader(async |control, context| control.remove_member(context, request).await)
-            .await
+        self.at_leader(
+            |control, context| async move { control.remove_member(context, request).await },
+        )
+        .await
     }
 
     /// Hands leadership over; returns who has it then.
@@ -51,14 +59,20 @@ impl Client {
     /// # Errors
     /// [`Error`]
     pub async fn transfer_leader(&self, request: TransferLeaderRequest) -> Result<Leader, Error> {
-        self.at_leader(async |control, context| control.transfer_leader(context, request).await)
-            .await
+        self.at_leader(
+            |control, context| async move { control.transfer_leader(context, request).await },
+        )
+        .await
     }
 
-    async fn at_leader<T>(
+    // Not an `AsyncFn`: of its future nobody could tell that it may go to another thread.
+    async fn at_leader<T, F>(
         &self,
-        attempt: impl AsyncFn(ControlClient, Context) -> Result<Result<T, Error>, RpcError>,
-    ) -> Result<T, Error> {
+        attempt: impl Fn(ControlClient, Context) -> F,
+    ) -> Result<T, Error>
+    where
+        F: Future<Output = Result<Result<T, Error>, RpcError>>,
+    {
         let deadline = Instant::now() + self.timeout;
         let late = || Error::OutcomeUnknown {
             reason: format!("no answer within {:?}", self.timeout),

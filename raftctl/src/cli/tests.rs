@@ -57,6 +57,7 @@ fn only_built_commands_exist() {
             "ns",
             "status",
             "health",
+            "tui",
             "members",
             "leader",
             "snapshot",

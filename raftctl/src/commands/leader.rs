@@ -1,6 +1,6 @@
 //! `raftctl leader`.
 
-mod transfer;
+pub(crate) mod transfer;
 
 use common::{Error, types::Member};
 use serde::Serialize;

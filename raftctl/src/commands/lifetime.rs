@@ -34,7 +34,7 @@ impl LifetimeArgs {
 }
 
 /// Parses a time to live.
-pub(super) fn parse_ttl(text: &str) -> Result<Duration, String> {
+pub(crate) fn parse_ttl(text: &str) -> Result<Duration, String> {
     let ttl = parse_duration(text)?;
     if ttl < MIN_TTL {
         return Err(format!("must be at least {}", exact(MIN_TTL)));

@@ -7,10 +7,10 @@
 
 mod carry;
 mod change;
-mod effect;
+pub(crate) mod effect;
 mod list;
 mod report;
-mod target;
+pub(crate) mod target;
 mod wait;
 
 use super::Session;

@@ -21,7 +21,7 @@ pub(crate) mod incr;
 mod input;
 pub(crate) mod leader;
 pub(crate) mod lease;
-mod lifetime;
+pub(crate) mod lifetime;
 pub(crate) mod lock;
 pub(crate) mod ls;
 pub(crate) mod members;
@@ -31,6 +31,7 @@ mod sink;
 pub(crate) mod snapshot;
 pub(crate) mod status;
 pub(crate) mod touch;
+pub(crate) mod tui;
 pub(crate) mod txn;
 pub(crate) mod version;
 pub(crate) mod watch;
@@ -55,7 +56,7 @@ use crate::{
 
 /// The longest time one connection attempt, or the question to one member, may take: with several
 /// members one that is down must not use up the time of a request.
-const PER_MEMBER: Duration = Duration::from_secs(1);
+pub(crate) const PER_MEMBER: Duration = Duration::from_secs(1);
 
 /// How a command reaches the cluster and the user.
 pub(crate) struct Session {
@@ -207,6 +208,7 @@ async fn dispatch(
         Command::Ns(command) => ns::run(command, session, output).await,
         Command::Status(args) => return status::run(args, session, output).await,
         Command::Health => return health::run(session, output).await.map(ExitCode::from),
+        Command::Tui(args) => return tui::run(args, session, output).await,
         Command::Members(command) => members::run(command, session, output).await,
         Command::Leader(command) => leader::run(command, session, output).await,
         Command::Snapshot(command) => return snapshot::run(command, session, output).await,

@@ -9,14 +9,15 @@ mod watch;
 
 use std::time::{Duration, Instant, SystemTime};
 
-use common::types::NamespaceInfo;
+use bytes::Bytes;
+use common::types::{NamespaceInfo, Revision};
 use ratatui::layout::Rect;
 
 pub(crate) use browser::{Aim, Browser, FLASH, Flash, Form, Limits, Row, Shown, Span, Value};
 pub(crate) use cluster::{
     Cluster, Electing, Event, EventWeight, Flow, Member, OperationRate, Rates, Sample, Share,
 };
-pub(crate) use input::Input;
+pub(crate) use input::{Input, Typed};
 pub(crate) use overlay::{
     Button, Dialog, DialogState, Field, Filter, Focus, Overlay, Palette, Purpose, Suggestion,
 };
@@ -129,6 +130,14 @@ pub(crate) struct Notice {
     pub(crate) until: Instant,
 }
 
+/// A key, and what is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) key: Bytes,
+    /// Its size, version and revision; none if there is no such key.
+    pub(crate) found: Option<(u64, u64, Revision)>,
+}
+
 /// Where things were drawn, for the mouse and for paging. Filled by the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Areas {
@@ -169,6 +178,8 @@ pub(crate) struct App {
     pub(crate) watch: WatchScreen,
     /// What is open above the screen, and takes the keys.
     pub(crate) overlay: Option<Overlay>,
+    /// What is there now under the key of a put that is being filled in, once that is known.
+    pub(crate) target: Option<Target>,
     pub(crate) notice: Option<Notice>,
     /// Written by the loop after each picture.
     pub(crate) areas: Areas,
@@ -198,6 +209,7 @@ impl App {
             browser: Browser::default(),
             watch: WatchScreen::default(),
             overlay: None,
+            target: None,
             notice: None,
             areas: Areas::default(),
             changed: true,

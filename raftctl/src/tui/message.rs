@@ -76,9 +76,23 @@ pub(crate) enum Message {
     Edited {
         namespace: String,
         key: Bytes,
+        /// The revision that was edited; 0 for a key that is not there.
         base: Revision,
+        /// The bytes of the value as it was.
+        size: u64,
         result: Result<Option<Bytes>, String>,
     },
+    /// The value that is to be edited, as it is now; see [`Effect::Edit`].
+    ToEdit {
+        namespace: String,
+        key: Bytes,
+        text: Option<Bytes>,
+        answer: Result<Option<Entry>, String>,
+    },
+    /// The value that is to be copied; see [`Copied::Value`].
+    ToCopy(Result<Bytes, String>),
+    /// Something outside did not work, for people.
+    Trouble(String),
     /// The clipboard has it, as far as one can tell.
     Copied(usize),
 }
@@ -175,12 +189,23 @@ pub(crate) enum Effect {
     Unwatch(Pane),
     /// Answered by [`Message::Done`].
     Make(Change),
-    /// Leave the terminal to an editor with the value of a key in it; answered by
-    /// [`Message::Edited`]. Reads the value first: what is shown may be cut off.
+    /// Read the value of a key that is to be edited: what is shown may be cut off, or old. Answered
+    /// by [`Message::ToEdit`].
     Edit {
         namespace: String,
         key: Bytes,
         /// What is to be edited instead of the value: a text that met with a conflict.
+        text: Option<Bytes>,
+    },
+    /// Leave the terminal to an editor; answered by [`Message::Edited`].
+    OpenEditor {
+        namespace: String,
+        key: Bytes,
+        /// The revision of `original`; 0 for a key that is not there.
+        base: Revision,
+        /// The value as it is there.
+        original: Bytes,
+        /// The text to edit, if it is another one than that.
         text: Option<Bytes>,
     },
     /// Put a key or value into the clipboard of the terminal; answered by [`Message::Copied`].
@@ -189,13 +214,16 @@ pub(crate) enum Effect {
     Mouse(bool),
     /// Draw everything anew: somebody else wrote on the terminal.
     Redraw,
+    /// Leave the terminal to the shell that started the program, until that wants it back.
+    Suspend,
 }
 
 /// What is copied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Copied {
     Text(String),
-    /// The whole value of a key.
+    Bytes(Bytes),
+    /// The whole value of a key; answered by [`Message::ToCopy`].
     Value {
         namespace: String,
         key: Bytes,
@@ -210,7 +238,8 @@ pub(crate) enum Change {
         key: Bytes,
         value: Bytes,
         ttl: Option<Duration>,
-        /// Only if this revision wrote the key last.
+        /// Only if this revision wrote the key last, and then the key lives on as it did; 0: only if
+        /// there is no such key.
         base: Option<Revision>,
     },
     Delete {

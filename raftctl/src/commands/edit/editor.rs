@@ -20,7 +20,7 @@ const NOT_STARTED: [i32; 2] = [126, 127];
 ///
 /// # Errors
 /// [`Failure::Usage`] if the environment names none and the default has no terminal.
-pub(super) fn chosen() -> Result<OsString, Failure> {
+pub(crate) fn chosen() -> Result<OsString, Failure> {
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     choose(|name| env::var_os(name), terminal)
 }
@@ -46,7 +46,7 @@ fn choose(
 ///
 /// # Errors
 /// [`Failure::Editor`] if it cannot be started or does not end well.
-pub(super) async fn open(editor: &OsStr, path: &Path) -> Result<(), Failure> {
+pub(crate) async fn open(editor: &OsStr, path: &Path) -> Result<(), Failure> {
     let failed = |reason: String| Failure::Editor {
         editor: editor.to_string_lossy().into_owned(),
         reason,

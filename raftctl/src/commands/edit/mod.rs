@@ -1,7 +1,7 @@
 //! `raftctl edit`: a value in an editor, and back by compare-and-swap.
 
-mod editor;
-mod scratch;
+pub(crate) mod editor;
+pub(crate) mod scratch;
 
 use std::{ffi::OsString, time::Duration};
 

@@ -20,7 +20,7 @@ use crate::{failure::Failure, output};
 const MAX_NAME: usize = 64;
 
 /// The file; removed with its directory when it is dropped, unless it is held.
-pub(super) struct Scratch {
+pub(crate) struct Scratch {
     directory: TempDir,
     path: PathBuf,
     held: bool,
@@ -28,7 +28,7 @@ pub(super) struct Scratch {
 
 impl Scratch {
     /// A file that holds `text`.
-    pub(super) fn new(key: &[u8], text: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn new(key: &[u8], text: &[u8]) -> Result<Self, Failure> {
         let failed = |source| Failure::Scratch { source };
         let directory = tempfile::Builder::new()
             .prefix("raftctl-")
@@ -50,12 +50,12 @@ impl Scratch {
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// What the user made of `original`. By its path: an editor may have put another file there.
-    pub(super) fn read(&self, original: &[u8]) -> Result<Bytes, Failure> {
+    pub(crate) fn read(&self, original: &[u8]) -> Result<Bytes, Failure> {
         match fs::read(&self.path) {
             Ok(edited) => Ok(intended(original, edited).into()),
             Err(source) => Err(Failure::Input {
@@ -67,7 +67,7 @@ impl Scratch {
 
     /// From now on it is not removed, and its path is told when it is dropped. It holds what
     /// [`Scratch::read`] gave, without the newline that was left out.
-    pub(super) fn hold(&mut self, edited: &[u8]) {
+    pub(crate) fn hold(&mut self, edited: &[u8]) {
         self.directory.disable_cleanup(true);
         self.held = true;
         let file = OpenOptions::new().write(true).open(&self.path);
@@ -80,13 +80,13 @@ impl Scratch {
     }
 
     /// The text is where it belongs; the file can go.
-    pub(super) fn let_go(&mut self) {
+    pub(crate) fn let_go(&mut self) {
         self.directory.disable_cleanup(false);
         self.held = false;
     }
 
     /// Leaves it there, for the caller to tell.
-    pub(super) fn keep(mut self) -> PathBuf {
+    pub(crate) fn keep(mut self) -> PathBuf {
         self.directory.disable_cleanup(true);
         self.held = false;
         self.path.clone()
@@ -102,7 +102,7 @@ impl Drop for Scratch {
 }
 
 /// Where the text is.
-pub(super) fn kept(path: &Path) -> String {
+pub(crate) fn kept(path: &Path) -> String {
     format!("your text is kept in {}", path.display())
 }
 

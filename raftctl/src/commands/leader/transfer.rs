@@ -160,7 +160,7 @@ fn leader(survey: &Survey) -> Result<Member, Failure> {
 }
 
 /// Refuses what cannot work before anybody is asked.
-fn check(to: Option<&Seen>, old: &Member, survey: &Survey) -> Result<(), Failure> {
+pub(crate) fn check(to: Option<&Seen>, old: &Member, survey: &Survey) -> Result<(), Failure> {
     let refused = |code, message: String, hint: String| Failure::Specific {
         exit: Exit::Precondition,
         code,

@@ -12,7 +12,7 @@ use crate::survey::{Health, Kind, Seen, Survey, label};
 
 /// A change of the membership.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Change<'a> {
+pub(crate) enum Change<'a> {
     /// A new member, which ends as a voter or stays a learner.
     Add {
         learner: bool,
@@ -26,14 +26,14 @@ pub(super) enum Change<'a> {
 
 /// The voters, as far as numbers go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Counts {
-    pub(super) voters: usize,
-    pub(super) quorum: usize,
-    pub(super) tolerates: usize,
+pub(crate) struct Counts {
+    pub(crate) voters: usize,
+    pub(crate) quorum: usize,
+    pub(crate) tolerates: usize,
 }
 
 impl Counts {
-    pub(super) fn of(voters: usize) -> Self {
+    pub(crate) fn of(voters: usize) -> Self {
         let quorum = if voters == 0 { 0 } else { voters / 2 + 1 };
         Self {
             voters,
@@ -45,16 +45,16 @@ impl Counts {
 
 /// What a change does.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Effect {
-    pub(super) before: Counts,
-    pub(super) after: Counts,
+pub(crate) struct Effect {
+    pub(crate) before: Counts,
+    pub(crate) after: Counts,
     /// The voters that are up after it.
-    pub(super) up: usize,
-    pub(super) warnings: Vec<String>,
+    pub(crate) up: usize,
+    pub(crate) warnings: Vec<String>,
 }
 
 impl Effect {
-    pub(super) fn of(change: Change<'_>, survey: &Survey) -> Self {
+    pub(crate) fn of(change: Change<'_>, survey: &Survey) -> Self {
         let is_voter = |seen: &Seen| usize::from(seen.member.voter);
         let is_up = |seen: &Seen| usize::from(seen.member.voter && seen.is_up());
         let (voters, up) = (survey.voters, survey.voters_up);
@@ -80,7 +80,7 @@ impl Effect {
     }
 
     /// That those that are up after it would be too few.
-    pub(super) fn risk(&self) -> Option<Error> {
+    pub(crate) fn risk(&self) -> Option<Error> {
         let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
         (self.up < self.after.quorum || self.after.voters == 0).then(|| Error::QuorumAtRisk {
             voters: count(self.after.voters),
@@ -179,7 +179,7 @@ impl fmt::Display for Effect {
 }
 
 /// What a question says of a member: "the healthy voter n3".
-pub(super) fn described(seen: &Seen) -> String {
+pub(crate) fn described(seen: &Seen) -> String {
     let kind = match Kind::of(&seen.member) {
         Kind::Voter => "voter",
         Kind::Learner => "learner",

@@ -11,16 +11,16 @@ use crate::survey::Survey;
 
 /// A node to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(crate) struct Target {
     /// Where it listens for other members.
-    pub(super) peer_address: String,
+    pub(crate) peer_address: String,
     /// Its name, if it answered.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 impl Target {
     /// What to call it before it is a member.
-    pub(super) fn label(&self) -> &str {
+    pub(crate) fn label(&self) -> &str {
         self.name.as_deref().unwrap_or(&self.peer_address)
     }
 }
@@ -30,7 +30,7 @@ impl Target {
 ///
 /// # Errors
 /// [`Error::MemberExists`] and [`Error::NodeUnavailable`], as far as that can be told from here.
-pub(super) async fn look(
+pub(crate) async fn look(
     address: &str,
     replaces: Option<NodeId>,
     survey: &Survey,

@@ -110,6 +110,12 @@ pub(crate) enum Purpose {
         /// The revision that was edited; nothing else may have written it.
         base: Revision,
     },
+    /// It met with a conflict: the text is edited again, over what is there now.
+    EditAgain {
+        namespace: String,
+        key: Bytes,
+        value: Bytes,
+    },
     /// Nothing to fill in: the change as it stands.
     Just(Change),
     /// Fields: name, default time to live, most keys, most bytes.

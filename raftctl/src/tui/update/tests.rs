@@ -1,0 +1,1 @@
+//! Messages in, model and effects out.
