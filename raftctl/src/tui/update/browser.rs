@@ -157,6 +157,12 @@ pub(crate) fn tick(app: &mut App) -> Effects {
     let mut effects = value::refresh(app, rests);
     effects.extend(times::read(app));
     effects.extend(grow(app));
+    let browser = &mut app.browser;
+    let busy = browser.loading || browser.loading_before || browser.loading_after;
+    if !busy && !rests && browser.watching.is_some() && browser.error.take().is_some() {
+        // A page that failed is not wanted any more.
+        app.changed = true;
+    }
     let browser = &app.browser;
     if browser.total.is_none() && browser.counting.is_none() && !browser.loading && !rests {
         effects.extend(count(app));
