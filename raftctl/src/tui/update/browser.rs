@@ -16,7 +16,9 @@
 //! `generation` is that of the window: pages for another are dropped. `watching` is the one that the
 //! watch began with, and outlives windows: `G` needs no new watch. `counting` is that of the count.
 
+mod changes;
 mod forms;
+mod times;
 mod value;
 mod window;
 
@@ -30,8 +32,9 @@ use crate::tui::{
     message::{Counted, Effect, Effects, Pane, Side},
 };
 
+pub(crate) use changes::changes;
 pub(crate) use value::{got, next_form, scroll};
-pub(crate) use window::{changes, page};
+pub(crate) use window::page;
 
 /// What failed is tried again after this.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -149,11 +152,17 @@ pub(crate) fn tick(app: &mut App) -> Effects {
     if app.browser.missed && !app.browser.loading {
         return if rests { Effects::new() } else { reload(app) };
     }
-    window::settle(app);
-    window::run_times(app);
+    changes::settle(app);
+    times::run(app);
     let mut effects = value::refresh(app, rests);
-    effects.extend(window::read_times(app));
+    effects.extend(times::read(app));
     effects.extend(grow(app));
+    let browser = &mut app.browser;
+    let busy = browser.loading || browser.loading_before || browser.loading_after;
+    if !busy && !rests && browser.watching.is_some() && browser.error.take().is_some() {
+        // A page that failed is not wanted any more.
+        app.changed = true;
+    }
     let browser = &app.browser;
     if browser.total.is_none() && browser.counting.is_none() && !browser.loading && !rests {
         effects.extend(count(app));

@@ -278,6 +278,9 @@ fn electing(app: &App) -> Option<Electing> {
     })
 }
 
+/// Of a member: its id, health, the entries and the time that it is behind, the way it has come.
+type MemberFace = (u64, Health, Option<u64>, Duration, Option<survey::CatchUp>);
+
 /// What the picture shows of the cluster, without what is different in every answer.
 #[derive(PartialEq)]
 struct Face {
@@ -291,7 +294,7 @@ struct Face {
     commit: u64,
     voters: (usize, usize),
     quorum: bool,
-    members: Vec<(u64, Health, Option<u64>, Option<survey::CatchUp>, Duration)>,
+    members: Vec<MemberFace>,
     remarks: Vec<String>,
 }
 
@@ -314,7 +317,7 @@ impl Face {
                 let member = |seen: &survey::Seen| {
                     let behind = seen.time_behind().unwrap_or_default();
                     let lag = seen.entries_behind();
-                    (seen.member.id, seen.health, lag, seen.catch_up, behind)
+                    (seen.member.id, seen.health, lag, behind, seen.catch_up)
                 };
                 survey.members.iter().map(member).collect()
             }),
