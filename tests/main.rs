@@ -23,6 +23,7 @@
 //! snapshot     laggards catch up by snapshot; the disk stays bounded
 //! backup       backups of every member, and new clusters made of them
 //! recovery     a new cluster from one survivor
+//! activity     what members tell those who watch them live
 //! formats      what a newer program wrote is refused
 //! systemd      what the service manager is told, and the unit file
 //! stale        how old a stale read may be
@@ -41,6 +42,7 @@
 mod cluster;
 mod journal;
 
+mod activity;
 mod backup;
 mod bulk;
 mod cli;

@@ -146,7 +146,7 @@ mod tests {
     async fn append(log: &mut LogStore, index: u64, bytes: usize) {
         let payload = match bytes {
             0 => EntryPayload::Blank,
-            bytes => EntryPayload::Normal(Proposal(vec![b'x'; bytes].into())),
+            bytes => EntryPayload::Normal(Proposal(vec![0; bytes].into())),
         };
         let entry = Entry {
             log_id: log_id(1 + index / 10, index),
@@ -175,7 +175,7 @@ mod tests {
             (told[0].index, told[0].term, &told[0].content),
             (1, 1, &Content::Blank)
         );
-        let command = Content::Command(vec![b'x'; 10].into());
+        let command = Content::Command(vec![0; 10].into());
         assert_eq!((told[29].term, &told[29].content), (4, &command));
         // A header of 40 bytes; padded to 8.
         assert_eq!((told[0].size, told[29].size), (40, 56));
