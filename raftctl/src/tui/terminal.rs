@@ -278,7 +278,7 @@ mod tests {
     fn whatever_is_switched_on_is_switched_off() {
         for mouse in [true, false] {
             let entered = written(|out| enter(out, mouse));
-            let left = written(|out| leave(out));
+            let left = written(leave);
             // The cursor is off while it is taken, and on again.
             assert_eq!(modes(&entered, 'l'), ["25"]);
             assert!(modes(&left, 'h').contains(&"25"), "{left:?}");

@@ -17,8 +17,10 @@ const BROWSE: &str = "ns";
 const WATCH: &str = "watch";
 
 pub(super) fn open(app: &mut App) {
-    let mut palette = Palette::default();
-    palette.suggestions = suggestions(app, "");
+    let palette = Palette {
+        suggestions: suggestions(app, ""),
+        ..Palette::default()
+    };
     app.overlay = Some(Overlay::Palette(palette));
     app.changed = true;
 }
