@@ -1,7 +1,7 @@
 //! One table from keys to commands. The help prints it, the hints at the foot of the screen and the
 //! palette come from it.
 
-use super::app::Screen;
+use super::app::{App, Screen};
 
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,4 +58,69 @@ pub(crate) enum Command {
         namespace: String,
         prefix: String,
     },
+}
+
+/// Keys and words for the foot of the screen, the most important first.
+pub(crate) fn hints(_app: &App) -> Vec<(String, &'static str)> {
+    [
+        ("j/k", "move"),
+        ("Enter", "open"),
+        ("/", "filter"),
+        (":", "command"),
+        ("s", "sort"),
+        ("a", "add"),
+        ("Ctrl-d", "delete"),
+        ("Space", "freeze"),
+        ("q", "quit"),
+    ]
+    .map(|(key, word)| (key.to_owned(), word))
+    .to_vec()
+}
+
+/// For the help: a title, and under it keys and what they do.
+pub(crate) fn help(_app: &App) -> Vec<(&'static str, Vec<(String, &'static str)>)> {
+    let rows = |rows: &[(&str, &'static str)]| {
+        let rows = rows.iter().map(|(key, word)| ((*key).to_owned(), *word));
+        rows.collect::<Vec<_>>()
+    };
+    vec![
+        (
+            "Browser",
+            rows(&[
+                ("Enter", "show the value"),
+                ("v", "the next form of the value: text, JSON, hex"),
+                ("e", "edit the value in $EDITOR"),
+                ("a", "put a key"),
+                ("Ctrl-d", "delete the key"),
+                ("w", "watch these keys"),
+                ("y", "copy the key"),
+                ("Y", "copy the value"),
+            ]),
+        ),
+        (
+            "Move",
+            rows(&[
+                ("j \u{2193}", "the next row"),
+                ("k \u{2191}", "the row before"),
+                ("PgDn Ctrl-f", "a page further"),
+                ("PgUp Ctrl-b", "a page back"),
+                ("g Home", "the first row"),
+                ("G End", "the last row"),
+                ("Tab", "the other pane, or the next screen"),
+                ("Esc", "out of the pane; drop the filter"),
+            ]),
+        ),
+        (
+            "Everywhere",
+            rows(&[
+                ("1 2 3 4 5 6", "go to a screen"),
+                ("/", "filter"),
+                (":", "a command, with completion"),
+                ("Space", "freeze the picture, or go on"),
+                ("+ -", "ask more often, or less"),
+                ("?", "this help"),
+                ("q", "quit"),
+            ]),
+        ),
+    ]
 }

@@ -1,5 +1,7 @@
 //! The only place that changes the model.
 
+pub(crate) mod lists;
+
 use super::{
     app::App,
     message::{Effects, Message, Moment},
