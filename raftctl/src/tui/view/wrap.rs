@@ -25,62 +25,64 @@ pub(crate) fn words(text: &str, cells: usize) -> Vec<String> {
             taken += wide;
             continue;
         }
-        let rows = rows(word, cells);
-        for row in 0..rows {
-            let part = part(word, cells, row);
-            if row + 1 < rows {
-                lines.push(part.to_owned());
-            } else {
-                line.push_str(part);
-                taken = text::width(part);
+        // It has a line of its own already, unless it is the first.
+        for part in parts(word, cells, 0) {
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
             }
+            line.push_str(part);
         }
+        taken = text::width(&line);
     }
     lines.push(line);
     lines
 }
 
 /// How many rows of so many cells a line takes when it is broken wherever a row is full; at least
-/// one. Nothing is copied; for a line of ASCII it is not even looked through twice.
+/// one. Nothing is copied, and a line of ASCII is not taken apart.
 pub(crate) fn rows(line: &str, cells: usize) -> usize {
-    let cells = cells.max(1);
     if line.is_ascii() {
-        return line.len().div_ceil(cells).max(1);
+        return line.len().div_ceil(cells.max(1)).max(1);
     }
-    let mut rows = 1;
-    let mut taken = 0;
-    for grapheme in line.graphemes(true) {
-        let wide = text::width(grapheme);
-        if taken + wide > cells && taken > 0 {
-            rows += 1;
-            taken = 0;
-        }
-        taken += wide;
-    }
-    rows
+    parts(line, cells, 0).count()
 }
 
-/// One of these rows; empty beyond the last.
-pub(crate) fn part(line: &str, cells: usize, row: usize) -> &str {
+/// These rows, from one on.
+pub(crate) fn parts(line: &str, cells: usize, from: usize) -> impl Iterator<Item = &str> {
     let cells = cells.max(1);
-    if line.is_ascii() {
-        let from = row.saturating_mul(cells).min(line.len());
-        return &line[from..(from + cells).min(line.len())];
-    }
-    let (mut at, mut taken, mut from) = (0, 0, 0);
-    for (place, grapheme) in line.grapheme_indices(true) {
+    let ascii = line.is_ascii();
+    let skipped = if ascii {
+        from.saturating_mul(cells).min(line.len())
+    } else {
+        0
+    };
+    // Where nothing is left, or nothing was.
+    let mut rest = (skipped < line.len() || from == 0).then_some(&line[skipped..]);
+    let parts = std::iter::from_fn(move || {
+        let text = rest?;
+        let end = if ascii {
+            cells.min(text.len())
+        } else {
+            full(text, cells)
+        };
+        let (part, behind) = text.split_at(end);
+        rest = (!behind.is_empty()).then_some(behind);
+        Some(part)
+    });
+    parts.skip(if ascii { 0 } else { from })
+}
+
+/// Where a row is full: at least one grapheme is in it.
+fn full(text: &str, cells: usize) -> usize {
+    let mut taken = 0;
+    for (at, grapheme) in text.grapheme_indices(true) {
         let wide = text::width(grapheme);
-        if taken + wide > cells && taken > 0 {
-            if at == row {
-                return &line[from..place];
-            }
-            at += 1;
-            taken = 0;
-            from = place;
+        if taken + wide > cells && at > 0 {
+            return at;
         }
         taken += wide;
     }
-    if at == row { &line[from..] } else { "" }
+    text.len()
 }
 
 #[cfg(test)]
@@ -101,13 +103,22 @@ mod tests {
 
     #[test]
     fn rows_put_together_are_the_line() {
-        for line in ["", "abcdefghij", "ab日本語cd", "e\u{301}e\u{301}e\u{301}", "👨‍👩‍👧👨‍👩‍👧x"] {
+        for line in [
+            "",
+            "abcdefghij",
+            "ab日本語cd",
+            "e\u{301}e\u{301}e\u{301}",
+            "👨‍👩‍👧👨‍👩‍👧x",
+        ] {
             for cells in 1..12 {
-                let rows = rows(line, cells);
-                let parts: Vec<&str> = (0..rows).map(|row| part(line, cells, row)).collect();
-                assert_eq!(parts.concat(), line, "{cells}");
-                assert!(parts.iter().all(|it| text::width(it) <= cells.max(2)));
-                assert_eq!(part(line, cells, rows), "");
+                let all: Vec<&str> = parts(line, cells, 0).collect();
+                assert_eq!(all.concat(), line, "{cells}");
+                assert_eq!(all.len(), rows(line, cells), "{cells}");
+                assert!(all.iter().all(|it| text::width(it) <= cells.max(2)));
+                for from in 0..=all.len() {
+                    let rest: Vec<&str> = parts(line, cells, from).collect();
+                    assert_eq!(rest, all[from..], "{line} {cells} {from}");
+                }
             }
         }
     }
