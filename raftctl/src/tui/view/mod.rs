@@ -26,6 +26,8 @@ pub(crate) mod compact;
 pub(crate) mod footer;
 pub(crate) mod glyph;
 pub(crate) mod header;
+pub(crate) mod line;
+pub(crate) mod list;
 pub(crate) mod members;
 pub(crate) mod namespaces;
 pub(crate) mod overlay;
@@ -34,12 +36,18 @@ pub(crate) mod panel;
 pub(crate) mod raft;
 pub(crate) mod table;
 pub(crate) mod timeline;
+pub(crate) mod value;
 pub(crate) mod watch;
+pub(crate) mod wrap;
 
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
+pub(crate) mod testing_b;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_b;
 
 use ratatui::{Frame, layout::Rect};
 
