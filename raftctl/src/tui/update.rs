@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-pub(crate) mod lists;
 
 use super::{
     app::{App, Notice, Overlay},
