@@ -252,7 +252,6 @@ fn arguments_that_exclude_each_other_are_refused() {
         let line = [&["del", "ns", "--prefix", "p"], with_prefix].concat();
         assert_eq!(kind(&line), conflict, "{with_prefix:?}");
     }
-    assert_eq!(kind(&["tui"]), ErrorKind::InvalidSubcommand);
 }
 
 #[test]

@@ -44,6 +44,7 @@ use common::Client;
 use ratatui::{
     Terminal,
     backend::{Backend, CrosstermBackend},
+    layout::{Position, Rect},
 };
 use tokio::{
     sync::mpsc::{self, Receiver},
@@ -277,8 +278,10 @@ where
 
     /// Nothing on the terminal is as it was.
     fn anew(&mut self) -> Result<(), Failure> {
-        self.terminal.clear().map_err(unwritten)?;
         let size = self.terminal.size().map_err(unwritten)?;
+        // Not `clear`: it asks the terminal where the cursor is, and the answer would be read as keys.
+        let whole = Rect::from((Position::ORIGIN, size));
+        self.terminal.resize(whole).map_err(unwritten)?;
         self.app.size = (size.width, size.height);
         self.app.changed = true;
         self.urgent = true;
