@@ -1,7 +1,7 @@
 //! One table from keys to commands. The help prints it, the hints at the foot of the screen and the
 //! palette come from it.
 
-use super::app::{App, Screen};
+use super::app::{App, Overlay, Screen};
 
 /// What the user wants.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +61,19 @@ pub(crate) enum Command {
 }
 
 /// Keys and words for the foot of the screen, the most important first.
-pub(crate) fn hints(_app: &App) -> Vec<(String, &'static str)> {
+pub(crate) fn hints(app: &App) -> Vec<(String, &'static str)> {
+    let fixed = |hints: &[(&str, &'static str)]| {
+        let owned = hints.iter().map(|(key, word)| ((*key).to_owned(), *word));
+        owned.collect()
+    };
+    match &app.overlay {
+        Some(Overlay::Help { .. }) => return fixed(&[("j/k", "scroll"), ("Esc", "close")]),
+        Some(Overlay::Filter(_)) => return fixed(&[("Enter", "keep"), ("Esc", "undo")]),
+        Some(Overlay::Dialog(_)) => {
+            return fixed(&[("Tab", "next"), ("Enter", "choose"), ("Esc", "cancel")]);
+        }
+        _ => {}
+    }
     [
         ("j/k", "move"),
         ("Enter", "open"),
@@ -100,8 +112,8 @@ pub(crate) fn help(_app: &App) -> Vec<(&'static str, Vec<(String, &'static str)>
         (
             "Move",
             rows(&[
-                ("j \u{2193}", "the next row"),
-                ("k \u{2191}", "the row before"),
+                ("j Down", "the next row"),
+                ("k Up", "the row before"),
                 ("PgDn Ctrl-f", "a page further"),
                 ("PgUp Ctrl-b", "a page back"),
                 ("g Home", "the first row"),
