@@ -8,6 +8,8 @@ use crate::tui::message::Change;
 
 /// One of them at a time.
 #[derive(Clone, Debug)]
+// There is one in all, and it is not moved about.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Overlay {
     /// The keys; the first line that is shown.
     Help {

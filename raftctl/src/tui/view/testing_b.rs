@@ -195,7 +195,7 @@ pub(crate) fn large() -> App {
     let line = "0123456789".repeat(6554);
     app.browser.value.form = Form::Text;
     app.browser.value.scroll = 120;
-    app.browser.value.shown = value("user:1042", line[..Shown::PREVIEW].as_bytes(), 1 << 20);
+    app.browser.value.shown = value("user:1042", &line.as_bytes()[..Shown::PREVIEW], 1 << 20);
     app.browser.in_value = true;
     app
 }
@@ -349,9 +349,9 @@ pub(crate) fn hostile(screen: Screen) -> App {
     app.browser.value.shown = value(&all, all.repeat(3).as_bytes(), u64::MAX);
     if let Shown::Value { lines, version, .. } = &mut app.browser.value.shown {
         *version = u64::MAX;
-        lines.push("\u{65e5}\u{672c}\u{8a9e}".repeat(7000));
-        lines.push("e\u{301}\u{301}".repeat(7000));
-        lines.push("\u{200b}".repeat(7000));
+        lines.push("\u{65e5}\u{672c}\u{8a9e}".repeat(2000));
+        lines.push("e\u{301}\u{301}".repeat(2000));
+        lines.push("\u{200b}".repeat(2000));
     }
     app
 }
