@@ -30,6 +30,9 @@ const BESIDE: u16 = 100;
 /// From so many lines on, it stands below them; with less room it takes their place.
 const BELOW: u16 = 16;
 
+/// Below so many columns the title of the keys has no room for the state.
+const NARROW: u16 = 70;
+
 /// The lines of the keys while the value below them has the focus.
 const KEYS: u16 = 8;
 
@@ -50,7 +53,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
         return;
     }
     if area.width >= BESIDE {
-        let left = u16::try_from(u32::from(area.width) * 58 / 100).unwrap_or(area.width);
+        let left = u16::try_from(u32::from(area.width) * 57 / 100).unwrap_or(area.width);
         let (keys_area, value_area) = (
             Rect {
                 width: left,
@@ -101,7 +104,8 @@ fn keys(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let before = app.areas.list.map_or(0, |list| list.1);
     let at = browser.selection.at.min(rows.len().saturating_sub(1));
     let first = list::offset(before, at, lines, rows.len());
-    let mut panel = titled(app, usize::from(area.width) / 2);
+    let state = state(app, usize::from(area.width) / 2);
+    let mut panel = titled(app).right(state.0.clone(), state.1);
     if !rows.is_empty() {
         let above = first > 0 || !browser.from_first;
         let below = first + lines < rows.len() || !browser.to_last;
@@ -121,7 +125,12 @@ fn keys(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
         } else {
             right
         };
-        panel = panel.bottom(theme, position(app, at, rows.len()), right);
+        let mut left = position(app, at, rows.len());
+        // The title of a narrow pane has no room for what is wrong.
+        if area.width < NARROW && (state.1 == theme.warning()) {
+            left = format!("{left} {} {}", glyph::rule(theme), state.0);
+        }
+        panel = panel.bottom(theme, left, right);
     }
     let inner = panel.draw(frame, area, theme);
     if rows.is_empty() {
@@ -141,8 +150,8 @@ fn keys(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     areas.list = Some(drawn);
 }
 
-/// `sessions ─ 48 211 keys ─ prefix "user:"`, and whether it is live.
-fn titled(app: &App, room: usize) -> Panel<'static> {
+/// `sessions ─ 48 211 keys ─ prefix "user:"`.
+fn titled(app: &App) -> Panel<'static> {
     let theme = app.settings.theme;
     let browser = &app.browser;
     let ellipsis = theme.glyph("…", "...");
@@ -160,6 +169,17 @@ fn titled(app: &App, room: usize) -> Panel<'static> {
         let prefix = format!("prefix \"{}\"", line::typed(theme, prefix));
         panel = panel.about(theme, prefix);
     }
+    panel
+}
+
+/// Whether the changes are told, and why not.
+fn state(app: &App, room: usize) -> Cell {
+    let theme = app.settings.theme;
+    let browser = &app.browser;
+    let ellipsis = theme.glyph("…", "...");
+    if browser.namespace.is_none() {
+        return (String::new(), Style::new());
+    }
     let (state, style) = match (&browser.error, &browser.live) {
         (Some(error), _) if !browser.rows.is_empty() => {
             (format!("not answered: {error}"), theme.warning())
@@ -171,7 +191,7 @@ fn titled(app: &App, room: usize) -> Panel<'static> {
         (_, None) => (format!("starting{ellipsis}"), theme.dim()),
     };
     let state = line::typed(theme, &state);
-    panel.right(text::cut(&state, room, glyph::ellipsis(theme)), style)
+    (text::cut(&state, room, glyph::ellipsis(theme)), style)
 }
 
 /// Where the selected key is among all, as far as that is known.

@@ -21,31 +21,33 @@ use crate::{
     },
 };
 
-/// Where there is room for a bar, this is it; the figure behind it and the word are constant.
-const BAR: usize = 8;
-
 /// In this order the columns are sorted by, with the bounds among them.
 const SORTED: [usize; 5] = [0, 1, 2, 4, 5];
 
-const WIDE: [Column; 7] = [
-    Column::text("name", 12).grows(40),
-    Column::number("keys", 11),
-    Column::number("bytes", 8),
-    Column::text("quota", 20),
-    Column::number("writes/s", 10).spare(1),
-    Column::number("reads/s", 9).spare(2),
-    Column::number("default ttl", 11).spare(3),
-];
+/// How long the bar is with so many columns; none where there is no room for one.
+fn bar(width: u16) -> usize {
+    match width {
+        0..78 => 0,
+        78..100 => 6,
+        _ => 10,
+    }
+}
 
-const NARROW: [Column; 7] = [
-    Column::text("name", 12).grows(40),
-    Column::number("keys", 11),
-    Column::number("bytes", 8),
-    Column::number("quota", 5),
-    Column::number("writes/s", 10).spare(1),
-    Column::number("reads/s", 9).spare(2),
-    Column::number("default ttl", 11).spare(3),
-];
+fn columns(bar: usize) -> [Column; 7] {
+    let quota = match bar {
+        0 => Column::number("quota", 5),
+        bar => Column::text("quota", bar + 12),
+    };
+    [
+        Column::text("name", 11).grows(40),
+        Column::number("keys", 10),
+        Column::number("bytes", 8),
+        quota,
+        Column::number("writes/s", 10).spare(1),
+        Column::number("reads/s", 9).spare(2),
+        Column::number("default ttl", 11).spare(3),
+    ]
+}
 
 /// All of it.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
@@ -76,10 +78,10 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
         list::words(frame, inner, &nothing(app), theme);
         return;
     }
-    let wide = area.width >= 78;
+    let bar = bar(area.width);
     let order = screen.order;
     let list = List {
-        columns: if wide { &WIDE } else { &NARROW },
+        columns: &columns(bar),
         rows: rows.len(),
         selection: screen.selection,
         before: app.areas.list.map_or(0, |list| list.1),
@@ -89,7 +91,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
         }),
         focused: true,
     };
-    let drawn = list.draw(frame, inner, theme, |at| row(app, rows[at], wide));
+    let drawn = list.draw(frame, inner, theme, |at| row(app, rows[at], bar));
     areas.list = Some(drawn);
 }
 
@@ -131,7 +133,7 @@ fn nothing(app: &App) -> Vec<Cell> {
     }
 }
 
-fn row(app: &App, info: &NamespaceInfo, wide: bool) -> Vec<Cell> {
+fn row(app: &App, info: &NamespaceInfo, bar: usize) -> Vec<Cell> {
     let theme = app.settings.theme;
     let none = || ("-".to_owned(), theme.dim());
     let rate = |value: f64| {
@@ -148,7 +150,7 @@ fn row(app: &App, info: &NamespaceInfo, wide: bool) -> Vec<Cell> {
         (glyph::harmless(theme, &info.name), Style::new()),
         (grouped(info.keys), Style::new()),
         (size(info.bytes), Style::new()),
-        quota(info, wide, theme).unwrap_or_else(none),
+        quota(info, bar, theme).unwrap_or_else(none),
         rate(writes),
         rate(reads),
         info.settings
@@ -166,7 +168,7 @@ fn rates(app: &App, name: &str) -> (f64, f64) {
 }
 
 /// The bound that is nearer: `▓▓▓▓▓░░░  63 % keys`.
-fn quota(info: &NamespaceInfo, wide: bool, theme: Theme) -> Option<Cell> {
+fn quota(info: &NamespaceInfo, bar: usize, theme: Theme) -> Option<Cell> {
     let share = |used: u64, bound: Option<u64>| {
         let percent = |bound: u64| match bound {
             // Nothing fits; what is there is too much.
@@ -184,17 +186,17 @@ fn quota(info: &NamespaceInfo, wide: bool, theme: Theme) -> Option<Cell> {
         90.. => theme.warning(),
         _ => Style::new(),
     };
-    if !wide {
+    if bar == 0 {
         return Some((format!("{percent} %"), style));
     }
     // What is used at all is seen, and what is not full is not.
     let filled = match percent {
         0 => 0,
-        100.. => BAR,
-        _ => (percent * BAR).div_ceil(100).min(BAR - 1),
+        100.. => bar,
+        _ => (percent * bar).div_ceil(100).min(bar - 1),
     };
     let full = theme.glyph("▓", "#").repeat(filled);
-    let free = theme.glyph("░", ".").repeat(BAR - filled);
+    let free = theme.glyph("░", ".").repeat(bar - filled);
     Some((format!("{full}{free} {percent:>3} % {of}"), style))
 }
 
@@ -224,7 +226,7 @@ mod tests {
                 depth: Depth::None,
                 unicode: false,
             };
-            quota(&info, true, theme).map(|cell| cell.0)
+            quota(&info, 8, theme).map(|cell| cell.0)
         };
         assert_eq!(of(5, None, 5, None), None);
         assert_eq!(of(63, Some(100), 5, None).unwrap(), "######..  63 % keys");

@@ -32,16 +32,33 @@ pub(crate) fn draw(frame: &mut Frame, whole: Rect, app: &App, areas: &mut Areas)
     }
 }
 
-/// Everything so far steps back.
-fn dim(frame: &mut Frame, area: Rect, theme: Theme) {
+/// Where a box may be: the header above stays to be seen, and the keys below, where there is room.
+fn stage(whole: Rect) -> Rect {
+    match whole.height {
+        0..12 => whole,
+        _ => Rect {
+            y: whole.y + 2,
+            height: whole.height - 3,
+            ..whole
+        },
+    }
+}
+
+/// The screen steps back.
+fn dim(frame: &mut Frame, whole: Rect, theme: Theme) {
     let style = Style::reset().patch(theme.dim());
-    frame.buffer_mut().set_style(area, style);
+    frame.buffer_mut().set_style(stage(whole), style);
 }
 
 /// A place in the middle of so many columns and lines, as far as there is room; empty. A little air
 /// stays around it where there is plenty.
 fn middle(frame: &mut Frame, whole: Rect, width: usize, height: usize) -> Rect {
     let fit = |wanted: usize, room: u16| u16::try_from(wanted).unwrap_or(u16::MAX).min(room);
+    // What does not fit below the header covers it.
+    let whole = match stage(whole) {
+        stage if height <= usize::from(stage.height) => stage,
+        _ => whole,
+    };
     let (width, height) = (fit(width, whole.width), fit(height, whole.height));
     let area = Rect {
         x: whole.x + (whole.width - width) / 2,

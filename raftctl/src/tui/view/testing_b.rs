@@ -163,11 +163,10 @@ pub(crate) fn browser() -> App {
     browser.rows.extend(more);
     browser.selection.at = 3;
     let text = r#"{"cart":["9781593278281"],"csrf":"b7c0","uid":1042}"#;
-    browser.value.shown = value("user:1042", text.as_bytes(), text.len() as u64);
-    if let Shown::Value { lines, size, .. } = &mut browser.value.shown {
+    browser.value.shown = value("user:1042", format!("{text:212}").as_bytes(), 212);
+    if let Shown::Value { lines, .. } = &mut browser.value.shown {
         let pretty = "{\n  \"cart\": [\n    \"9781593278281\"\n  ],\n  \"csrf\": \"b7c0 b7c0 b7c0 b7c0 b7c0 b7c0 b7c0 b7c0\",\n  \"uid\": 1042\n}";
         *lines = pretty.lines().map(str::to_owned).collect();
-        *size = 212;
     }
     app
 }
@@ -196,7 +195,7 @@ pub(crate) fn large() -> App {
     let line = "0123456789".repeat(6554);
     app.browser.value.form = Form::Text;
     app.browser.value.scroll = 120;
-    app.browser.value.shown = value("user:1042", line[..Shown::PREVIEW].as_bytes(), 1 << 20);
+    app.browser.value.shown = value("user:1042", &line.as_bytes()[..Shown::PREVIEW], 1 << 20);
     app.browser.in_value = true;
     app
 }
@@ -347,12 +346,12 @@ pub(crate) fn hostile(screen: Screen) -> App {
     app.watch.namespace = Some(all.clone());
     app.watch.prefix = all.clone().into();
     app.watch.state = WatchState::Broken(all.clone());
-    app.browser.value.shown = value(&all, all.repeat(20).as_bytes(), u64::MAX);
+    app.browser.value.shown = value(&all, all.repeat(3).as_bytes(), u64::MAX);
     if let Shown::Value { lines, version, .. } = &mut app.browser.value.shown {
         *version = u64::MAX;
-        lines.push("\u{65e5}\u{672c}\u{8a9e}".repeat(7000));
-        lines.push("e\u{301}\u{301}".repeat(7000));
-        lines.push("\u{200b}".repeat(7000));
+        lines.push("\u{65e5}\u{672c}\u{8a9e}".repeat(2000));
+        lines.push("e\u{301}\u{301}".repeat(2000));
+        lines.push("\u{200b}".repeat(2000));
     }
     app
 }

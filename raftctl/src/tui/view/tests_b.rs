@@ -416,7 +416,7 @@ fn the_selected_row_is_always_seen() {
             app.areas = areas;
         }
         // One step within the page moves the selection, and not the page.
-        app.browser.selection.at = 41;
+        app.browser.selection.at = 39;
         let (_, areas) = testing::drawn(&app, width, height);
         assert_eq!(areas.list, app.areas.list);
     }

@@ -171,16 +171,17 @@ fn head(app: &App, facts: &Facts, area: Rect) -> Vec<Vec<Span<'static>>> {
         (text::width(label) + 1 + spans[1].width(), spans)
     };
     let revision = fact("revision", grouped(facts.revision), 9);
-    let version = fact("version", grouped(facts.version), 4);
+    let version = fact("version", grouped(facts.version), 2);
     let ttl = match facts.ends {
         Some(ends) => {
             let left = ends.saturating_duration_since(glyph::now(app));
-            fact("ttl", precise(left.as_secs()), 9)
+            fact("ttl", precise(left.as_secs()), 7)
         }
-        None => fact("ttl", "-".to_owned(), 9),
+        None => fact("ttl", "-".to_owned(), 7),
     };
     let created = fact("created", grouped(facts.create_revision), 10);
-    let bytes = fact("size", size(facts.size), 8);
+    let bytes = vec![Span::raw(text::left(&size(facts.size), 10, ""))];
+    let bytes = (10, bytes);
     let lease = facts.lease.map(|lease| fact("lease", lease.to_string(), 4));
     let form = form(app.browser.value.form, theme);
     let short = usize::from(area.height) < SHORT;
@@ -304,7 +305,7 @@ mod tests {
     #[test]
     fn names_of_members_end_at_their_colon() {
         assert_eq!(name(r#"  "cart": ["#), Some(9));
-        assert_eq!(name(r#"  "a\": b": 1"#), Some(12));
+        assert_eq!(name(r#"  "a\": b": 1"#), Some(11));
         assert_eq!(name(r#"  "only a string","#), None);
         assert_eq!(name("  12,"), None);
         assert_eq!(name(r#"""#), None);

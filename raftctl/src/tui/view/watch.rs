@@ -51,7 +51,13 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
         panel = panel.about(theme, format!("filter \"{}\"", line::typed(theme, filter)));
     }
     let (state, style) = state(app, usize::from(area.width) / 2);
-    let inner = panel.right(state, style).draw(frame, area, theme);
+    // The title of a narrow pane has no room for it.
+    let panel = if area.width < 70 {
+        panel.bottom(theme, state, String::new())
+    } else {
+        panel.right(state, style)
+    };
+    let inner = panel.draw(frame, area, theme);
     let rows = lists::watch(app);
     if rows.is_empty() {
         list::words(frame, inner, &nothing(app), theme);
@@ -136,7 +142,7 @@ fn row(app: &App, line: &WatchLine, cells: usize) -> Vec<Cell> {
     let none = || ("-".to_owned(), theme.dim());
     let put = line.kind == EventKind::Put;
     let key = if line.kind == EventKind::NamespaceDeleted {
-        let whole = "the namespace, and every key in it";
+        let whole = "(the whole namespace)";
         (
             whole.to_owned(),
             Style::new().add_modifier(Modifier::ITALIC),

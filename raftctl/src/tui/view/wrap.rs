@@ -44,6 +44,10 @@ pub(crate) fn rows(line: &str, cells: usize) -> usize {
     if line.is_ascii() {
         return line.len().div_ceil(cells.max(1)).max(1);
     }
+    // No character takes more cells than bytes.
+    if line.len() <= cells {
+        return 1;
+    }
     parts(line, cells, 0).count()
 }
 

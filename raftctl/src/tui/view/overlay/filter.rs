@@ -19,11 +19,11 @@ pub(super) fn draw(frame: &mut Frame, whole: Rect, app: &App, filter: &Filter) {
     } else {
         "filter"
     };
-    let mut spans = vec![
-        Span::raw(" "),
-        Span::styled(label, theme.dim()),
-        Span::styled(" /", theme.heading()),
-    ];
+    let mut spans = vec![Span::raw(" ")];
+    if cells >= 24 {
+        spans.push(Span::styled(format!("{label} "), theme.dim()));
+    }
+    spans.push(Span::styled("/", theme.heading()));
     let taken: usize = spans.iter().map(Span::width).sum();
     let hints = hints(app);
     let hinted: usize = hints.iter().map(Span::width).sum();

@@ -2,11 +2,11 @@
 
 use ratatui::{Frame, layout::Rect, text::Span};
 
-use super::{dim, middle};
+use super::{dim, middle, stage};
 use crate::tui::{
     app::{App, Areas},
     keys, text,
-    view::{glyph, panel, panel::Panel},
+    view::{glyph, panel, panel::Panel, wrap},
 };
 
 /// From so many cells on there are two columns.
@@ -30,7 +30,8 @@ pub(super) fn draw(frame: &mut Frame, whole: Rect, app: &App, scroll: usize, are
     };
     let columns = sections(app, columns, cells);
     let lines = columns.iter().map(Vec::len).max().unwrap_or(0);
-    let area = middle(frame, whole, width, lines + 2);
+    let height = (lines + 2).min(usize::from(stage(whole).height));
+    let area = middle(frame, whole, width, height);
     let seen = usize::from(area.height).saturating_sub(2);
     let scroll = scroll.min(lines.saturating_sub(seen));
     let range = if lines > seen {
@@ -69,14 +70,18 @@ fn sections(app: &App, columns: usize, cells: usize) -> Vec<Lines> {
         .into_iter()
         .map(|(title, rows)| {
             let mut lines = vec![vec![Span::styled(title, theme.heading())]];
-            lines.extend(rows.into_iter().map(|(key, about)| {
-                let key = text::left(&key, wide, glyph::ellipsis(theme));
-                vec![
-                    Span::styled(key, theme.leader()),
-                    Span::raw("  "),
-                    Span::raw(about),
-                ]
-            }));
+            for (key, about) in rows {
+                let mut key = key;
+                for about in wrap::words(about, cells.saturating_sub(wide + 2)) {
+                    let shown = text::left(&key, wide, glyph::ellipsis(theme));
+                    lines.push(vec![
+                        Span::styled(shown, theme.leader()),
+                        Span::raw("  "),
+                        Span::raw(about),
+                    ]);
+                    key.clear();
+                }
+            }
             lines
         })
         .collect();

@@ -2,7 +2,7 @@
 
 use ratatui::{Frame, layout::Rect, style::Style, text::Span};
 
-use super::{bottom, clear};
+use super::{bottom, clear, stage};
 use crate::tui::{
     app::{App, Palette},
     text,
@@ -10,7 +10,7 @@ use crate::tui::{
 };
 
 /// The most suggestions seen at once, and the widest box of them.
-const LINES: usize = 10;
+const LINES: usize = 8;
 const WIDTH: u16 = 90;
 
 /// It.
@@ -24,7 +24,7 @@ pub(super) fn draw(frame: &mut Frame, whole: Rect, app: &App, palette: &Palette)
     panel::put(frame, area, 0, spans, theme);
 
     // As high whatever is typed: it does not dance above the line.
-    let above = whole.height - 1;
+    let above = area.y - stage(whole).y;
     let height = u16::try_from(LINES + 2).unwrap_or(above).min(above);
     if height < 3 {
         return;
@@ -58,8 +58,12 @@ pub(super) fn draw(frame: &mut Frame, whole: Rect, app: &App, palette: &Palette)
     }
     let first = list::offset(0, selected, lines, count);
     let room = usize::from(inner.width).saturating_sub(2);
-    // Two columns, the first one as wide whichever suggestions there are.
-    let wide = (room * 2 / 5).min(34);
+    // Two columns, the first one as wide whichever suggestions there are. It matters more.
+    let wide = match room {
+        0..30 => room,
+        30..56 => room * 3 / 5,
+        _ => (room * 2 / 5).min(34),
+    };
     for (at, it) in palette
         .suggestions
         .iter()
