@@ -84,6 +84,13 @@ pub(crate) async fn run(
     client: Client,
 ) -> Result<ExitCode, Failure> {
     let (sender, mut messages) = mpsc::channel(WAITING);
+    // Shown like by a key, so that it asks for what it shows.
+    if sender
+        .try_send(Message::Command(Command::Go(screen)))
+        .is_err()
+    {
+        // It has room for many: this is the first one.
+    }
     let runner = effects::Runner::new(settings.endpoints.clone(), client, sender);
     let signals = signals::take()?;
     let guard = terminal::Guard::take(settings.mouse).map_err(Failure::Output)?;
@@ -91,7 +98,6 @@ pub(crate) async fn run(
     let output = BufWriter::with_capacity(WRITTEN, io::stdout());
     let mut terminal = Terminal::new(CrosstermBackend::new(output)).map_err(Failure::Output)?;
     let mut app = App::new(settings, Instant::now(), SystemTime::now());
-    app.screen = screen;
     let ended = drive(&mut app, &mut terminal, &mut outside, &mut messages).await;
     drop(outside);
     match ended? {

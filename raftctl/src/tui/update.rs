@@ -29,7 +29,6 @@ use std::time::Duration;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
-
 use super::{
     app::{App, Notice, Overlay},
     keys::{self, Command},

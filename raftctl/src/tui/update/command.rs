@@ -47,6 +47,9 @@ pub(crate) fn run(app: &mut App, command: Command) -> Effects {
         Command::Go(screen) => return screens::go(app, screen),
         Command::Up => return step(app, -1),
         Command::Down => return step(app, 1),
+        // The list of members is short; what is told of one may not be.
+        Command::PageUp if app.screen == Screen::Members => scroll_member(app, -pane_page(app)),
+        Command::PageDown if app.screen == Screen::Members => scroll_member(app, pane_page(app)),
         Command::PageUp => return step(app, -page(app)),
         Command::PageDown => return step(app, page(app)),
         Command::First => return end(app, false),
@@ -107,6 +110,25 @@ fn in_value(app: &App) -> bool {
     app.screen == Screen::Browser && app.browser.in_value
 }
 
+fn pane_page(app: &App) -> isize {
+    let height = app.areas.pane.map_or(1, |(area, _)| area.height);
+    isize::from(i16::try_from(height).unwrap_or(i16::MAX))
+        .saturating_sub(1)
+        .max(1)
+}
+
+/// Scrolls what is told of a member.
+pub(crate) fn scroll_member(app: &mut App, lines: isize) {
+    let (height, all) = app
+        .areas
+        .pane
+        .map_or((1, 0), |(area, all)| (usize::from(area.height), all));
+    let most = all.saturating_sub(height);
+    let to = app.member_scroll.saturating_add_signed(lines).min(most);
+    app.changed |= to != app.member_scroll;
+    app.member_scroll = to;
+}
+
 /// Up or down by so many rows, or lines of the value.
 pub(crate) fn step(app: &mut App, rows: isize) -> Effects {
     if in_value(app) {
@@ -134,6 +156,7 @@ pub(crate) fn select(app: &mut App, at: usize) -> Effects {
         return moved(app);
     }
     selection.at = at;
+    app.member_scroll = 0;
     app.changed = true;
     moved(app)
 }

@@ -41,7 +41,7 @@ fn click(app: &mut App, at: Position) -> Effects {
     if let Some((area, top)) = app.areas.list.filter(|(area, _)| area.contains(at)) {
         return click_row(app, area, top, at);
     }
-    if is_over_value(app, at) && !app.browser.in_value {
+    if is_over_pane(app, at, Screen::Browser) && !app.browser.in_value {
         return screens::open(app);
     }
     Effects::new()
@@ -70,9 +70,12 @@ fn wheel(app: &mut App, at: Position, rows: isize) -> Effects {
             Effects::new()
         }
         Some(_) => Effects::new(),
-        None if is_over_value(app, at) => {
+        None if is_over_pane(app, at, Screen::Browser) => {
             browser::scroll(app, rows);
-            app.changed = true;
+            Effects::new()
+        }
+        None if is_over_pane(app, at, Screen::Members) => {
+            command::scroll_member(app, rows);
             Effects::new()
         }
         None => {
@@ -85,7 +88,7 @@ fn wheel(app: &mut App, at: Position, rows: isize) -> Effects {
     }
 }
 
-fn is_over_value(app: &App, at: Position) -> bool {
+fn is_over_pane(app: &App, at: Position, screen: Screen) -> bool {
     let pane = app.areas.pane;
-    app.screen == Screen::Browser && pane.is_some_and(|(area, _)| area.contains(at))
+    app.screen == screen && pane.is_some_and(|(area, _)| area.contains(at))
 }

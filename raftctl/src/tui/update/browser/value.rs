@@ -168,15 +168,12 @@ pub(crate) fn next_form(app: &mut App) {
 
 /// Scrolls the value; the last page stays full.
 pub(crate) fn scroll(app: &mut App, lines: isize) {
-    let height = app
+    // In rows of the pane: long lines are broken there.
+    let (height, all) = app
         .areas
         .pane
-        .map_or(1, |(area, _)| usize::from(area.height));
+        .map_or((1, 0), |(area, all)| (usize::from(area.height), all));
     let value = &mut app.browser.value;
-    let all = match &value.shown {
-        Shown::Value { lines, .. } => lines.len(),
-        _ => 0,
-    };
     let most = all.saturating_sub(height.max(1));
     let to = value.scroll.saturating_add_signed(lines).min(most);
     app.changed |= to != value.scroll;

@@ -63,6 +63,7 @@ fn a_page_is_what_the_list_has_room_for() {
 #[test]
 fn enter_leads_into_the_value_and_esc_out() {
     let mut app = browsing();
+    app.areas.pane = Some((Rect::new(60, 4, 60, 20), 50));
     press(&mut app, "<Enter>jj");
     assert!(app.browser.in_value);
     assert_eq!((app.browser.value.scroll, app.browser.selection.at), (2, 0));
