@@ -23,7 +23,8 @@ const MAX_POWER: u8 = 26;
 /// See [`Control::activity`](crate::api::Control::activity).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ActivityRequest {
-    /// How many of the last entries of the log to tell; at most [`MAX_LOG_TAIL`].
+    /// How many of the last entries of the log to tell; at most [`MAX_LOG_TAIL`], and fewer where
+    /// they are large: some MiB of entries are looked at.
     pub log_tail: u32,
     /// Whether to tell what was done in each namespace.
     pub namespaces: bool,
@@ -97,7 +98,8 @@ impl OperationKind {
 pub struct OperationActivity {
     /// The kind.
     pub kind: OperationKind,
-    /// How long each took at this member, from the request to the reply, refusals included.
+    /// How long each took at this member, from the request to the reply, refusals included. What
+    /// is refused at sight, such as a key that is too long, was not carried out by anybody.
     pub latencies: Latencies,
 }
 
@@ -164,14 +166,16 @@ impl Latencies {
     }
 }
 
-/// What was done in a namespace.
+/// What was done in a namespace since the process began, or since it was last found to be deleted.
+/// A member counts some 10,000 of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NamespaceActivity {
     /// Its name.
     pub name: String,
-    /// Requests that changed something.
+    /// Requests to change keys in it, refusals included; a transaction counts as one in each
+    /// namespace that it names.
     pub writes: u64,
-    /// Requests that read something.
+    /// Requests to read keys in it, refusals included.
     pub reads: u64,
 }
 
@@ -199,7 +203,8 @@ pub struct Election {
     pub from: Option<NodeId>,
     /// Who leads since.
     pub to: NodeId,
-    /// How long this member had no leader. Zero for a handover that it never noticed.
+    /// How long this member had no leader: since the process of the one before ended, since it gave
+    /// its leadership away, or since its last word. Zero for a handover that was never noticed.
     pub leaderless: Duration,
     /// Why it came to it, as far as this member knows.
     pub cause: ElectionCause,
@@ -212,12 +217,13 @@ pub struct LogLine {
     pub index: Revision,
     /// Its term.
     pub term: u64,
-    /// The name of the operation: "put", "txn", "membership", "blank".
+    /// The name of the operation, as `raftctl` has it if there is one: "put", "del", "delete
+    /// prefix", "txn", "lease grant", "session", "expire", "membership", "blank".
     pub operation: String,
     /// The namespace, if it is about one.
     pub namespace: Option<String>,
     /// The key, if it is about one; the first of several.
     pub key: Option<bytes::Bytes>,
-    /// How many bytes it takes in the log.
+    /// How many bytes it takes in the log on disk.
     pub size: u64,
 }

@@ -143,17 +143,18 @@ impl State {
             let (_, at) = evidence.filter(|(reign, _)| *reign == from)?;
             (led <= at + self.grace).then_some(at)
         };
-        if let Some(at) = proves(self.ended) {
-            return (
-                ElectionCause::ProcessEnded,
-                now.saturating_duration_since(at),
-            );
-        }
+        // First: a process that stops hands over, and may be gone before its heir is heard.
         if proves(self.handed_over).is_some() {
             let gone = elected.gone.unwrap_or(now);
             return (
                 ElectionCause::HandedOver,
                 now.saturating_duration_since(gone),
+            );
+        }
+        if let Some(at) = proves(self.ended) {
+            return (
+                ElectionCause::ProcessEnded,
+                now.saturating_duration_since(at),
             );
         }
         (ElectionCause::Silence, now.saturating_duration_since(led))
@@ -256,6 +257,19 @@ mod tests {
             let expected = (Some(1), 2, ElectionCause::HandedOver, ms(leaderless));
             assert_eq!(last(&elections), expected);
         }
+    }
+
+    #[test]
+    fn a_process_that_stops_has_handed_over_though_it_is_gone() {
+        let (elections, start) = begun();
+        elections.handed_over(reign(1, 1), start + ms(1890));
+        elections.process_ended(reign(1, 1), start + ms(1900));
+        elections.elected(Elected {
+            heard: Some(start + ms(1890)),
+            ..second(start)
+        });
+        let expected = (Some(1), 2, ElectionCause::HandedOver, ms(100));
+        assert_eq!(last(&elections), expected);
     }
 
     #[test]

@@ -97,7 +97,9 @@ async fn follow(
                 let age = quorum_age(node_id, &raft.metrics().borrow_watched());
                 (age, false)
             } else {
-                (contact.age(), contact.is_lost())
+                // Its own word: another one may have spoken that is not presumed to lead yet.
+                let heard = contact.last_word(*id);
+                (heard.map(|at| at.elapsed()), contact.is_lost())
             };
             let heard = [age, known].into_iter().flatten().min();
             silent = heard;

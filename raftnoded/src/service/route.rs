@@ -25,9 +25,9 @@ impl From<Error> for Refusal {
 }
 
 impl Service {
-    /// Carries a request out `here`, and counts it, if this member leads, else `there`, at the leader; waits for
-    /// one to be elected, and tries again what certainly had no effect, until the deadline. A
-    /// caller that follows the leader is told instead.
+    /// Carries a request out `here` if this member leads, and counts it, else `there`, at the
+    /// leader; waits for one to be elected, and tries again what certainly had no effect, until the
+    /// deadline. A caller that follows the leader is told instead.
     pub(super) async fn route<T, H, HF, R, RF>(
         &self,
         call: &Call,
