@@ -37,7 +37,18 @@ impl Observer {
         request: ActivityRequest,
         timeout: Duration,
     ) -> Result<(MemberStatus, Activity), Error> {
-        let looked = tokio::time::timeout(timeout, self.attempt(request, timeout)).await;
+        let looked = tokio::time::timeout(timeout, async {
+            let kept = self.control.is_some();
+            match self.attempt(request, timeout).await {
+                // The process may be gone, or be another one: a new connection tells.
+                Err(Error::Unreachable { .. }) if kept => {
+                    self.control = None;
+                    self.attempt(request, timeout).await
+                }
+                result => result,
+            }
+        })
+        .await;
         let result = looked.unwrap_or_else(|_| {
             Err(Error::Unreachable {
                 reason: format!("no answer within {timeout:?}"),
@@ -61,7 +72,7 @@ impl Observer {
         };
         self.control = Some(control.clone());
         let failed = |error: RpcError| Error::Unreachable {
-            reason: error.to_string(),
+            reason: format!("the connection broke ({error})"),
         };
         let (status, activity) = futures::join!(
             control.status(context_until(deadline)),

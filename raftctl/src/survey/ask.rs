@@ -248,6 +248,14 @@ fn seen(member: Member, answer: Result<MemberStatus, String>, commit: u64) -> Se
 /// Adds what the leader knows of a member.
 fn complete(seen: &mut Seen, leader: &MemberStatus) {
     let id = seen.member.id;
+    if id == leader.id {
+        // Only its own word counts: others may have been asked later.
+        let lag = leader.commit.saturating_sub(leader.applied);
+        seen.lag = Some(lag);
+        if seen.health == Health::CatchingUp && lag <= ENTRIES_FAR_BEHIND {
+            seen.health = Health::Ok;
+        }
+    }
     let known = leader.lags.iter().find(|lag| lag.id == id);
     seen.replication = known.map(|known| Replication {
         entries: known

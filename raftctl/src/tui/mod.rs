@@ -57,6 +57,7 @@ use crate::{
 };
 use app::{App, Settings};
 use host::{Host, Incoming};
+use keys::Command;
 use message::{Copied, Effect, Message, Moment};
 
 /// How often time passes for the model.
