@@ -76,8 +76,16 @@ impl Cluster {
         match (listed, self.last_word(id).and_then(|it| it.status.as_ref())) {
             (Some(seen), _) => crate::survey::label(&seen.member).to_owned(),
             (None, Some(status)) => status.name.clone(),
-            (None, None) => format!("id {id}"),
+            (None, None) => self.told_name(id).unwrap_or_else(|| format!("id {id}")),
         }
+    }
+
+    /// The name that anybody who answered knows a member by.
+    fn told_name(&self, id: NodeId) -> Option<String> {
+        let statuses = self.probes.values().filter_map(|it| it.status.as_ref());
+        let mut members = statuses.flat_map(|status| &status.members);
+        let member = members.find(|member| member.id == id)?;
+        Some(crate::survey::label(member).to_owned())
     }
 }
 

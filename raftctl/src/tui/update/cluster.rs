@@ -109,7 +109,7 @@ fn answered(
     }
     activity.log = Vec::new();
     app.cluster.heard = Some(now);
-    events::elections(app, &activity.elections);
+    let elections = activity.elections.clone();
     flow::count(&mut app.cluster, address, &status, &activity, now);
     let Some(probe) = app.cluster.probes.get_mut(address) else {
         return;
@@ -125,6 +125,8 @@ fn answered(
     let away = probe.down_since.take();
     probe.activity = Some(activity);
     probe.error = None;
+    // After the answer is stored: it has the names.
+    events::elections(app, &elections);
     events::of_member(app, address, earlier.as_ref(), away);
 }
 
