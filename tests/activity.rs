@@ -237,7 +237,14 @@ async fn every_survivor_tells_why_there_is_another_leader() {
         assert!(told.leaderless < SOON, "{told:?}");
     }
 
-    // A member that is asked to stop hands over, too, though its process ends.
+    // A member that is asked to stop hands over, too, though its process ends. One that leads only
+    // since now would know nobody to take over.
+    wait_for("the leader hears the others", async || {
+        let lags = cluster.status(third).await?.lags;
+        let heard = lags.iter().filter(|lag| lag.last_contact.is_some());
+        (heard.count() == 2).then_some(())
+    })
+    .await;
     cluster.member(third).terminate();
     cluster.member(third).exited().await;
     let (fourth, term) = lead(&cluster).await;
