@@ -170,7 +170,7 @@ async fn an_edit_that_meets_another_write_shows_the_conflict() {
     fs::write(&go_on, "").expect("a sign");
     screen.expect("Cancel");
     screen.press("\t\r");
-    screen.expect("changed");
+    screen.expect("k was changed");
     let value = async || {
         let found = direct.get("default", "k", Consistency::Linearizable).await;
         found.expect("a get").entry.map(|entry| entry.value)

@@ -16,7 +16,6 @@ mod prompt;
 mod signals;
 mod survey;
 mod tether;
-#[allow(dead_code, unused_imports)]
 mod tui;
 
 use std::{env, ffi::OsString, process::ExitCode};

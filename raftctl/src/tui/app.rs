@@ -13,9 +13,11 @@ use bytes::Bytes;
 use common::types::{NamespaceInfo, Revision};
 use ratatui::layout::Rect;
 
-pub(crate) use browser::{Aim, Browser, FLASH, Flash, Form, Limits, Row, Shown, Span, Value};
+#[cfg(test)]
+pub(crate) use browser::Limits;
+pub(crate) use browser::{Aim, Browser, FLASH, Flash, Form, Row, Shown, Span, Value};
 pub(crate) use cluster::{
-    Cluster, Electing, Event, EventWeight, Flow, Member, OperationRate, Rates, Sample, Share,
+    Cluster, Electing, Event, EventWeight, Member, OperationRate, Rates, Sample, Share,
 };
 pub(crate) use input::{Input, Typed};
 pub(crate) use overlay::{

@@ -1,9 +1,6 @@
 //! What can happen, and what can be asked for.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant, SystemTime},
-};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use common::types::{

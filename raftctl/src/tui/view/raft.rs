@@ -5,7 +5,6 @@ use ratatui::{
     Frame,
     layout::{Constraint, Layout, Rect},
     style::Style,
-    text::Span,
 };
 
 use super::{

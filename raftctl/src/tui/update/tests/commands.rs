@@ -87,7 +87,8 @@ fn enter_opens_namespaces_and_keys_in_the_browser() {
     let effects = press(&mut app, "w");
     assert_eq!(app.screen, Screen::Watch);
     assert!(
-        matches!(&effects[..], [Effect::Unwatch(Pane::Browser), Effect::Watch { prefix, .. }] if prefix == "user:")
+        matches!(effects.last(), Some(Effect::Watch { prefix, .. }) if prefix == "user:"),
+        "{effects:?}"
     );
     app.watch.lines.push_back(crate::tui::app::WatchLine {
         at: app.clock,
