@@ -26,14 +26,12 @@ use line::line;
 use spaces::{Spaces, Worth};
 
 /// What a request counts as.
-#[derive(Clone, Copy)]
 pub(super) struct Work<'a> {
     kind: OperationKind,
     subject: Subject<'a>,
 }
 
 /// Where a request counts.
-#[derive(Clone, Copy)]
 enum Subject<'a> {
     Nowhere,
     Namespace(&'a str),
@@ -83,7 +81,7 @@ impl Counts {
     fn add<T>(
         &self,
         call: &Call,
-        work: Work<'_>,
+        work: &Work<'_>,
         result: &Result<T, Error>,
         exists: impl Fn(&str) -> bool,
     ) {
@@ -138,7 +136,7 @@ impl Service {
         &self,
         part: &Part,
         call: &Call,
-        work: Work<'_>,
+        work: &Work<'_>,
         result: &Result<T, Error>,
     ) {
         // A state that cannot be read ends the member elsewhere.
@@ -215,7 +213,7 @@ mod tests {
         for (position, kind) in OperationKind::ALL.into_iter().enumerate() {
             assert_eq!(kind as usize, position);
             let counts = Counts::default();
-            counts.add(&call(Duration::ZERO), Work::new(kind), &Ok(()), |_| false);
+            counts.add(&call(Duration::ZERO), &Work::new(kind), &Ok(()), |_| false);
             let told = counts.operations();
             assert_eq!(told.len(), 1);
             assert_eq!((told[0].kind, told[0].latencies.count()), (kind, 1));
@@ -225,7 +223,7 @@ mod tests {
     #[test]
     fn latencies_are_taken_from_the_start_of_the_request() {
         let counts = Counts::default();
-        let put = Work::of(OperationKind::Put, "n");
+        let put = &Work::of(OperationKind::Put, "n");
         counts.add(&call(Duration::from_secs(3)), put, &Ok(()), |_| false);
         // Longer than what is told apart: counted all the same.
         counts.add(&call(Duration::from_secs(600)), put, &Ok(()), |_| false);
@@ -252,12 +250,12 @@ mod tests {
         });
         let refused = Err::<(), _>(Error::ViewNotFound);
         let (put, get) = (OperationKind::Put, OperationKind::Get);
-        counts.add(&call, Work::of(get, "n"), &unknown, |_| false);
-        counts.add(&call, Work::of(put, "n"), &refused, |_| false);
+        counts.add(&call, &Work::of(get, "n"), &unknown, |_| false);
+        counts.add(&call, &Work::of(put, "n"), &refused, |_| false);
         assert_eq!(told(), []);
-        counts.add(&call, Work::of(put, "n"), &Ok(()), |_| false);
-        counts.add(&call, Work::of(put, "n"), &refused, |_| false);
-        counts.add(&call, Work::of(get, "n"), &Ok(()), |_| false);
+        counts.add(&call, &Work::of(put, "n"), &Ok(()), |_| false);
+        counts.add(&call, &Work::of(put, "n"), &refused, |_| false);
+        counts.add(&call, &Work::of(get, "n"), &Ok(()), |_| false);
         assert_eq!(told(), [("n".to_owned(), 2, 1)]);
         // Refusals take their time, too.
         assert_eq!(counts.operations()[0].latencies.count(), 3);
@@ -291,10 +289,10 @@ mod tests {
         let exists = |name: &str| name != "made-up";
         let (call, work) = (call(Duration::ZERO), Work::txn(&request));
         let refused = Err::<(), _>(Error::ShuttingDown);
-        counts.add(&call, work, &refused, exists);
+        counts.add(&call, &work, &refused, exists);
         assert_eq!(told(), []);
-        counts.add(&call, work, &Ok(()), exists);
-        counts.add(&call, work, &refused, exists);
+        counts.add(&call, &work, &Ok(()), exists);
+        counts.add(&call, &work, &refused, exists);
         let expected = ["a", "b", "c"].map(|name| (name.to_owned(), 2, 0));
         assert_eq!(told(), expected);
     }

@@ -44,7 +44,7 @@ impl Service {
         check_namespace(&request.namespace)?;
         check_key(&request.key)?;
         let request = &request;
-        let work = Work::of(OperationKind::Get, &request.namespace);
+        let work = &Work::of(OperationKind::Get, &request.namespace);
         // Read in place, RocksDB too: what is asked for is in a cache as a rule, and a hop to
         // another thread costs more than such a read.
         let read = |part: &Part, clock: u64| {
@@ -110,7 +110,7 @@ impl Service {
             check_prefix(bound, "bound")?;
         }
         let there = &request.clone();
-        let work = Work::of(OperationKind::List, &there.namespace);
+        let work = &Work::of(OperationKind::List, &there.namespace);
         let request = Arc::new(request);
         if let Some(id) = request.view {
             return self
@@ -154,7 +154,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
-            Work::of(OperationKind::Read, &there.namespace),
+            &Work::of(OperationKind::Read, &there.namespace),
             request.consistency,
             move |view, _, age| {
                 let count =
@@ -185,7 +185,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             request.consistency,
             move |view, _, _| {
                 store::describe(view, &request.name)
@@ -210,7 +210,7 @@ impl Service {
         let there = &request.clone();
         self.scan(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             request.consistency,
             |view, _, _| {
                 let all = store::namespaces(view).map_err(internal)?;
@@ -227,7 +227,7 @@ impl Service {
     async fn scan<T, S, R, RF>(
         &self,
         call: &Call,
-        work: Work<'_>,
+        work: &Work<'_>,
         consistency: Consistency,
         scan: S,
         there: R,
@@ -311,7 +311,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.scan(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             request.consistency,
             move |view, clock, _| {
                 let found = store::leases(view, request.after, PAGE_ENTRIES).map_err(internal)?;
@@ -344,7 +344,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.scan(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             request.consistency,
             move |view, clock, _| {
                 let found = store::describe_lease(view, request.id, LEASE_KEYS);

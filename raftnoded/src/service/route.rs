@@ -28,46 +28,52 @@ impl Service {
     /// Carries a request out `here` if this member leads, and counts it, else `there`, at the
     /// leader; waits for one to be elected, and tries again what certainly had no effect, until the
     /// deadline. A caller that follows the leader is told instead.
-    pub(super) async fn route<T, H, HF, R, RF>(
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an async function keeps its arguments twice: a request's future is to be small"
+    )]
+    pub(super) fn route<T, H, HF, R, RF>(
         &self,
         call: &Call,
-        work: Work<'_>,
+        work: &Work<'_>,
         here: H,
         there: R,
-    ) -> Result<T, Error>
+    ) -> impl Future<Output = Result<T, Error>>
     where
         H: Fn() -> HF,
         HF: Future<Output = Result<T, Refusal>>,
         R: Fn(Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
-        let part = self.part()?;
-        loop {
-            if part.consensus.leads() {
-                let result = match here().await {
-                    Ok(reply) => Some(Ok(reply)),
-                    Err(Refusal::Final(error)) => Some(Err(error)),
-                    Err(Refusal::NotLeader) => None,
-                };
-                if let Some(result) = result {
-                    self.carried_out(part, call, work, &result);
-                    return result;
+        async move {
+            let part = self.part()?;
+            loop {
+                if part.consensus.leads() {
+                    let result = match here().await {
+                        Ok(reply) => Some(Ok(reply)),
+                        Err(Refusal::Final(error)) => Some(Err(error)),
+                        Err(Refusal::NotLeader) => None,
+                    };
+                    if let Some(result) = result {
+                        self.carried_out(part, call, work, &result);
+                        return result;
+                    }
                 }
-            }
-            let known = part.leader();
-            let before = known.as_ref().map(|leader| leader.id);
-            let leader = known.filter(|leader| leader.id != part.consensus.node_id());
-            if call.follow_leader {
-                return Err(Error::NotLeader { leader });
-            }
-            if let Some(leader) = leader {
-                match self.forward(leader, call, &there).await {
-                    // Nothing was changed: whoever leads next may carry it out.
-                    Err(error) if error.is_retryable() && call.has_time() => {}
-                    answer => return answer,
+                let known = part.leader();
+                let before = known.as_ref().map(|leader| leader.id);
+                let leader = known.filter(|leader| leader.id != part.consensus.node_id());
+                if call.follow_leader {
+                    return Err(Error::NotLeader { leader });
                 }
+                if let Some(leader) = leader {
+                    match self.forward(leader, call, &there).await {
+                        // Nothing was changed: whoever leads next may carry it out.
+                        Err(error) if error.is_retryable() && call.has_time() => {}
+                        answer => return answer,
+                    }
+                }
+                self.await_leader(part, call, before).await?;
             }
-            self.await_leader(part, call, before).await?;
         }
     }
 

@@ -96,7 +96,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             || async {
                 let part = self.part()?;
                 self.settle(part, call).await?;
@@ -119,7 +119,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             || async {
                 self.views.all().remove(&request.view);
                 Ok(())

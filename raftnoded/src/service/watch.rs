@@ -94,7 +94,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.route(
             call,
-            Work::new(OperationKind::Read),
+            &Work::new(OperationKind::Read),
             || async {
                 let part = self.part()?;
                 barrier(part, call).await?;

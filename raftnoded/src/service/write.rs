@@ -42,7 +42,7 @@ impl Service {
         check_lifetime(request.lifetime)?;
         self.change(
             call,
-            Work::of(OperationKind::Put, &request.namespace),
+            &Work::of(OperationKind::Put, &request.namespace),
             || Command::Put {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -82,7 +82,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::of(OperationKind::Delete, &request.namespace),
+            &Work::of(OperationKind::Delete, &request.namespace),
             || Command::Delete {
                 namespace: request.namespace.clone(),
                 keys: request.keys.clone(),
@@ -110,7 +110,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::of(OperationKind::Delete, &request.namespace),
+            &Work::of(OperationKind::Delete, &request.namespace),
             || Command::DeletePrefix {
                 namespace: request.namespace.clone(),
                 prefix: request.prefix.clone(),
@@ -133,7 +133,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::of(OperationKind::Write, &request.namespace),
+            &Work::of(OperationKind::Write, &request.namespace),
             || Command::Touch {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -164,7 +164,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::of(OperationKind::Write, &request.namespace),
+            &Work::of(OperationKind::Write, &request.namespace),
             || Command::Increment {
                 namespace: request.namespace.clone(),
                 key: request.key.clone(),
@@ -202,7 +202,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::txn(request),
+            &Work::txn(request),
             || Command::Txn {
                 compare: request.compare.iter().map(convert::comparison).collect(),
                 then: request.then.iter().map(convert::operation).collect(),
@@ -254,7 +254,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::CreateNamespace {
                 name: request.name.clone(),
                 settings: convert::settings(request.settings),
@@ -292,7 +292,7 @@ impl Service {
         let request = &request;
         self.route(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || async {
                 let command = Command::SetNamespace {
                     name: request.name.clone(),
@@ -325,7 +325,7 @@ impl Service {
         let request = &request;
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::DeleteNamespace {
                 name: request.name.clone(),
                 only_if_empty: request.only_if_empty,
@@ -355,7 +355,7 @@ impl Service {
         let ttl = millis(request.ttl);
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::GrantLease { ttl },
             lease,
             |leader| async move { leader.grant_lease(request).await },
@@ -375,7 +375,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::KeepAliveLease { id: request.id },
             lease,
             |leader| async move { leader.keep_alive_lease(request).await },
@@ -395,7 +395,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::RevokeLease { id: request.id },
             |outcome, _| match outcome {
                 Outcome::LeaseRevoked { revision, keys } => Ok(RevokeLeaseReply { revision, keys }),
@@ -420,7 +420,7 @@ impl Service {
         let ttl = millis(request.ttl);
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::OpenSession { ttl },
             |outcome, _| match outcome {
                 Outcome::SessionOpened { id } => Ok(OpenSessionReply { session: id }),
@@ -443,7 +443,7 @@ impl Service {
         let _admitted = self.admit()?;
         self.change(
             call,
-            Work::new(OperationKind::Write),
+            &Work::new(OperationKind::Write),
             || Command::CloseSession {
                 id: request.session,
             },
@@ -458,33 +458,36 @@ impl Service {
 
     /// Proposes a command and makes the reply of what it did, at the leader. `reply` gets the
     /// cluster's clock, too, and gives back an outcome that does not belong to the command.
-    pub(super) async fn change<T, C, M, R, RF>(
+    #[expect(clippy::manual_async_fn, reason = "as for `route`")]
+    pub(super) fn change<T, C, M, R, RF>(
         &self,
         call: &Call,
-        work: Work<'_>,
+        work: &Work<'_>,
         command: C,
         reply: M,
         there: R,
-    ) -> Result<T, Error>
+    ) -> impl Future<Output = Result<T, Error>>
     where
         C: Fn() -> Command,
         M: Fn(Outcome, u64) -> Result<T, Outcome>,
         R: Fn(Client) -> RF + Send + Sync,
         RF: Future<Output = Result<T, Error>> + Send,
     {
-        self.route(
-            call,
-            work,
-            || async {
-                let command = command();
-                self.check_room(&command)?;
-                let outcome = self.propose(call, encoded(call, &command)?).await?;
-                let clock = self.part()?.consensus.clock();
-                reply(outcome, clock).map_err(|other| mismatch(&other))
-            },
-            there,
-        )
-        .await
+        async move {
+            self.route(
+                call,
+                work,
+                || async {
+                    let command = command();
+                    self.check_room(&command)?;
+                    let outcome = self.propose(call, encoded(call, &command)?).await?;
+                    let clock = self.part()?.consensus.clock();
+                    reply(outcome, clock).map_err(|other| mismatch(&other))
+                },
+                there,
+            )
+            .await
+        }
     }
 
     /// Refuses what the disks have no room for, before it is queued.

@@ -47,7 +47,7 @@ impl LogStore {
     pub fn tail(&self, count: usize) -> io::Result<Vec<Line>> {
         let (start, cached_from, cached) = {
             let state = self.state();
-            let start = start(&state, count);
+            let start = start(&state, self.shared.wal.end(), count);
             let cached_from = state.index.next() - state.cache.len() as u64;
             let skip = usize::try_from(start.saturating_sub(cached_from)).unwrap_or(usize::MAX);
             let cached: Vec<Entry> = state.cache.iter().skip(skip).cloned().collect();
@@ -68,8 +68,8 @@ impl LogStore {
     }
 }
 
-/// The index of the first entry that is told.
-fn start(state: &State, count: usize) -> u64 {
+/// The index of the first entry that is told, of a log that ends at `end`.
+fn start(state: &State, end: Position, count: usize) -> u64 {
     let (first, next) = (state.index.first(), state.index.next());
     let cached_from = next - state.cache.len() as u64;
     let size = |index: u64| match index.checked_sub(cached_from) {
@@ -77,10 +77,11 @@ fn start(state: &State, count: usize) -> u64 {
             .ok()
             .and_then(|at| state.cache.get(at))
             .map_or(0, stored),
-        None => match (state.index.position(index), state.index.position(index + 1)) {
-            (Some(from), Some(to)) => distance(from, to),
-            _ => 0,
-        },
+        None => {
+            let behind = state.index.position(index + 1).unwrap_or(end);
+            let position = state.index.position(index);
+            position.map_or(0, |position| distance(position, behind))
+        }
     };
     let mut start = next;
     let mut bytes = 0;
@@ -165,20 +166,20 @@ mod tests {
         let directory = TempDir::new().unwrap();
         let mut log = open(&directory);
         assert!(indexes(&log, 5).is_empty());
-        append(&mut log, 1, 0).await;
-        for index in 2..=30 {
+        append(&mut log, 0, 0).await;
+        for index in 1..=30 {
             append(&mut log, index, 10).await;
         }
         let told = log.tail(500).unwrap();
-        assert_eq!(told.len(), 30);
+        assert_eq!(told.len(), 31);
         assert_eq!(
             (told[0].index, told[0].term, &told[0].content),
-            (1, 1, &Content::Blank)
+            (0, 1, &Content::Blank)
         );
         let command = Content::Command(vec![0; 10].into());
-        assert_eq!((told[29].term, &told[29].content), (4, &command));
+        assert_eq!((told[30].term, &told[30].content), (4, &command));
         // A header of 40 bytes; padded to 8.
-        assert_eq!((told[0].size, told[29].size), (40, 56));
+        assert_eq!((told[0].size, told[30].size), (40, 56));
         assert_eq!(indexes(&log, 3), [28, 29, 30]);
         assert!(indexes(&log, 0).is_empty());
         log.close().unwrap();
@@ -199,7 +200,7 @@ mod tests {
     async fn large_entries_are_few_but_the_last_one_is_told() {
         let directory = TempDir::new().unwrap();
         let mut log = open(&directory);
-        for index in 1..=6 {
+        for index in 0..=6 {
             append(&mut log, index, 1 << 20).await;
         }
         assert_eq!(indexes(&log, 500), [4, 5, 6]);
