@@ -238,5 +238,6 @@ fn rendition(cell: &vt100::Cell) -> String {
             }
         }
     }
-    format!("\x1b[{}m", codes.join(";"))
+    // One sequence each: not every reader takes several colours in one.
+    codes.iter().map(|code| format!("\x1b[{code}m")).collect()
 }
