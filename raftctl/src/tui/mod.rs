@@ -301,4 +301,6 @@ fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 }
 
 #[cfg(test)]
+mod figures;
+#[cfg(test)]
 mod tests;
