@@ -137,14 +137,24 @@ async fn the_pictures_show_what_the_program_shows() {
     let mut screen = Screen::open(&cluster.endpoints(), &[], &kind());
     screen.expect("3 of 3 up");
     for (name, keys, seen, marks) in [
-        ("overview", "1", "Events", &["1 Overview", "role"][..]),
+        (
+            "overview",
+            "1",
+            "Events",
+            &["1 Overview", "role", "j/k"][..],
+        ),
         (
             "browser",
             ":ns sessions\r",
             "uid",
-            &["1 Overview", "revision"][..],
+            &["1 Overview", "j/k"][..],
         ),
-        ("failover", "1", "Events", &["1 Overview", "role"][..]),
+        (
+            "failover",
+            "1",
+            "Events",
+            &["1 Overview", "role", "j/k"][..],
+        ),
     ] {
         screen.press(keys);
         screen.expect(seen);
