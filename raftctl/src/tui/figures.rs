@@ -7,7 +7,7 @@ use ratatui::{Terminal, backend::TestBackend};
 
 use super::{
     app::Screen,
-    view::{self, testing, testing_b},
+    view::{self, testing},
 };
 
 /// Pictures of each screen.
@@ -17,7 +17,7 @@ const PICTURES: usize = 500;
 #[ignore = "a figure: run `make bench-dashboard`"]
 fn a_picture() {
     let mut app = testing::seven();
-    app.browser = testing_b::ten_thousand().browser;
+    app.browser = testing::contents::ten_thousand().browser;
     assert_eq!(app.browser.rows.len(), 10_000);
     for screen in Screen::ALL {
         app.screen = screen;

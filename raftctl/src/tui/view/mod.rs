@@ -43,11 +43,7 @@ pub(crate) mod wrap;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
-pub(crate) mod testing_b;
-#[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_b;
 
 use ratatui::{Frame, layout::Rect};
 

@@ -1,5 +1,6 @@
 //! Models to draw, the same in every run, and pictures of them as text.
 
+pub(crate) mod contents;
 mod picture;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,7 +9,7 @@ use common::types::{
     Election, ElectionCause, Lag, LogLine, Member as Node, MemberStatus, NodeId, OperationKind,
     Role, SnapshotTransfer, TransferDirection,
 };
-pub(crate) use picture::{drawn, picture};
+pub(crate) use picture::{SIZES, at_all_sizes, drawn, picture, pictured};
 
 use crate::{
     survey,

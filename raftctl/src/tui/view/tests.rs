@@ -1,34 +1,19 @@
 //! Pictures of the header and of screens 1 to 3, and that nothing breaks them.
 
+mod contents;
+
 use std::time::Duration;
 
 use ratatui::{Terminal, backend::TestBackend, layout::Rect};
 
-use super::{compact, header, members, overview, raft, testing};
+use super::{
+    compact, header, members, overview, raft,
+    testing::{self, at_all_sizes, pictured},
+};
 use crate::tui::{
     app::{App, Areas, Screen},
     theme::{Depth, Theme},
 };
-
-/// Compares with `snapshots/NAME.snap`.
-macro_rules! pictured {
-    ($name:expr, $picture:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../snapshots");
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!($name, $picture));
-    }};
-}
-
-const SIZES: [(u16, u16); 3] = [(120, 35), (80, 24), (50, 12)];
-
-fn at_all_sizes(name: &str, app: &App) {
-    for (width, height) in SIZES {
-        let picture = testing::picture(app, width, height, false);
-        pictured!(format!("{name}_{width}x{height}"), picture);
-    }
-}
 
 fn on(mut app: App, screen: Screen) -> App {
     app.screen = screen;
@@ -244,7 +229,7 @@ fn no_size_and_no_name_breaks_a_picture() {
         for screen in [Screen::Overview, Screen::Members, Screen::Raft] {
             app.screen = screen;
             for (width, height) in sizes {
-                let buffer = testing::drawn(&app, width, height);
+                let (buffer, _) = testing::drawn(&app, width, height);
                 for cell in &buffer.content {
                     let symbol = cell.symbol();
                     assert!(!symbol.chars().any(char::is_control), "{symbol:?}");

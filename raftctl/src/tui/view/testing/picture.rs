@@ -7,14 +7,17 @@ use ratatui::{
     style::{Color, Modifier},
 };
 
-use crate::tui::{app::App, text, view};
+use crate::tui::{
+    app::{App, Areas},
+    text, view,
+};
 
 /// The whole picture as text, a row a line; with `styles`, the same rows in letters of style below.
 ///
 /// Letters: `.` as the terminal has it, `B` bold, `d` dim, `l` leader, `g` good, `w` warning, `e`
-/// error, `c` chart; `S` selected.
+/// error, `c` chart, `u` underlined; `S` selected, or the cursor.
 pub(crate) fn picture(app: &App, width: u16, height: u16, styles: bool) -> String {
-    let buffer = drawn(app, width, height);
+    let (buffer, _) = drawn(app, width, height);
     let mut text = rows(&buffer, |cell| cell.symbol().to_owned());
     if styles {
         text.push_str(&format!("{}\n", "-".repeat(usize::from(width))));
@@ -23,15 +26,14 @@ pub(crate) fn picture(app: &App, width: u16, height: u16, styles: bool) -> Strin
     text
 }
 
-/// The cells of the picture.
-pub(crate) fn drawn(app: &App, width: u16, height: u16) -> Buffer {
+/// The cells of the picture, and where things are.
+pub(crate) fn drawn(app: &App, width: u16, height: u16) -> (Buffer, Areas) {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let mut areas = Areas::default();
     terminal
-        .draw(|frame| {
-            view::draw(frame, app);
-        })
+        .draw(|frame| areas = view::draw(frame, app))
         .unwrap();
-    terminal.backend().buffer().clone()
+    (terminal.backend().buffer().clone(), areas)
 }
 
 fn rows(buffer: &Buffer, show: impl Fn(&Cell) -> String) -> String {
@@ -64,9 +66,36 @@ fn letter(cell: &Cell) -> char {
         Color::Yellow => 'w',
         Color::Red => 'e',
         Color::Blue => 'c',
+        _ if modifier.contains(Modifier::UNDERLINED) => 'u',
         _ if modifier.contains(Modifier::DIM) => 'd',
         _ if modifier.contains(Modifier::BOLD) => 'B',
         _ if cell.symbol() == " " => ' ',
         _ => '.',
+    }
+}
+
+/// Compares with `snapshots/NAME.snap`.
+macro_rules! pictured {
+    ($name:expr, $picture:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        // Tests run in the directory of their package.
+        let directory = std::env::current_dir().unwrap().join("src/tui/snapshots");
+        settings.set_snapshot_path(directory);
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_omit_expression(true);
+        settings.bind(|| insta::assert_snapshot!($name, $picture));
+    }};
+}
+
+pub(crate) use pictured;
+
+/// Columns and lines that a picture is made for.
+pub(crate) const SIZES: [(u16, u16); 3] = [(120, 35), (80, 24), (50, 12)];
+
+/// Compares the pictures at the sizes that matter with `snapshots/NAME_WIDTHxHEIGHT.snap`.
+pub(crate) fn at_all_sizes(name: &str, app: &App) {
+    for (width, height) in SIZES {
+        let picture = picture(app, width, height, false);
+        pictured!(format!("{name}_{width}x{height}"), picture);
     }
 }

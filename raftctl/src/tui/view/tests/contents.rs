@@ -2,7 +2,7 @@
 
 use ratatui::layout::Rect;
 
-use super::testing_b as testing;
+use crate::tui::view::testing::{SIZES, at_all_sizes, contents as testing, pictured};
 use crate::tui::{
     app::{
         App, Button, DialogState, Filter, Focus, Form, Input, Notice, Overlay, Screen, Shown,
@@ -10,26 +10,6 @@ use crate::tui::{
     },
     theme::{Depth, Theme},
 };
-
-/// Compares with `snapshots/NAME.snap`.
-macro_rules! pictured {
-    ($name:expr, $picture:expr) => {{
-        let mut settings = insta::Settings::clone_current();
-        settings.set_snapshot_path("../snapshots");
-        settings.set_prepend_module_to_snapshot(false);
-        settings.set_omit_expression(true);
-        settings.bind(|| insta::assert_snapshot!($name, $picture));
-    }};
-}
-
-const SIZES: [(u16, u16); 3] = [(120, 35), (80, 24), (50, 12)];
-
-fn at_all_sizes(name: &str, app: &App) {
-    for (width, height) in SIZES {
-        let picture = testing::picture(app, width, height, false);
-        pictured!(format!("{name}_{width}x{height}"), picture);
-    }
-}
 
 fn colored(name: &str, mut app: App) {
     app.settings.theme.depth = Depth::Sixteen;

@@ -4,19 +4,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use common::types::{EventKind, NamespaceInfo, NamespaceSettings};
-use ratatui::{
-    Frame, Terminal,
-    backend::TestBackend,
-    buffer::{Buffer, Cell},
-    layout::Rect,
-    style::{Color, Modifier},
-};
 
-use super::{browser, footer, namespaces, overlay, watch};
+pub(crate) use super::{drawn, picture};
 use crate::tui::{
     app::{
-        App, Areas, Button, Dialog, DialogState, Field, Filter, Flash, Focus, Form, Input, Order,
-        Overlay, Palette, Purpose, Row, Screen, Settings, Shown, Suggestion, WatchLine, WatchState,
+        App, Button, Dialog, DialogState, Field, Filter, Flash, Focus, Form, Input, Order, Overlay,
+        Palette, Purpose, Row, Screen, Settings, Shown, Suggestion, WatchLine, WatchState,
     },
     theme::{Depth, Theme},
 };
@@ -411,92 +404,6 @@ fn hostile_texts() -> Vec<String> {
         "\u{200b}\u{200b}".to_owned(),
         "\u{65e5}".repeat(1365),
     ]
-}
-
-/// Draws the regions as the whole picture has them, without the header's two lines.
-fn regions(frame: &mut Frame, app: &App) -> Areas {
-    let mut areas = Areas::default();
-    let whole = frame.area();
-    let header = whole.height.min(2);
-    let foot = u16::from(whole.height > 3);
-    let body = Rect {
-        y: header,
-        height: whole.height - header - foot,
-        ..whole
-    };
-    let footer = Rect {
-        y: whole.height - foot,
-        height: foot,
-        ..whole
-    };
-    match app.screen {
-        Screen::Namespaces => namespaces::draw(frame, body, app, &mut areas),
-        Screen::Browser => browser::draw(frame, body, app, &mut areas),
-        Screen::Watch => watch::draw(frame, body, app, &mut areas),
-        _ => {}
-    }
-    footer::draw(frame, footer, app, &mut areas);
-    overlay::draw(frame, whole, app, &mut areas);
-    areas
-}
-
-/// The cells of the picture, and where things are.
-pub(crate) fn drawn(app: &App, width: u16, height: u16) -> (Buffer, Areas) {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    let mut areas = Areas::default();
-    terminal.draw(|frame| areas = regions(frame, app)).unwrap();
-    (terminal.backend().buffer().clone(), areas)
-}
-
-/// The whole picture as text, a row a line; with `styles`, the same rows in letters of style below.
-///
-/// Letters: `.` as the terminal has it, `B` bold, `d` dim, `l` leader, `g` good, `w` warning, `e`
-/// error, `u` underlined; `S` selected, or the cursor.
-pub(crate) fn picture(app: &App, width: u16, height: u16, styles: bool) -> String {
-    let (buffer, _) = drawn(app, width, height);
-    let mut text = rows(&buffer, |cell| cell.symbol().to_owned());
-    if styles {
-        text.push_str(&format!("{}\n", "-".repeat(usize::from(width))));
-        text.push_str(&rows(&buffer, |cell| letter(cell).to_string()));
-    }
-    text
-}
-
-fn rows(buffer: &Buffer, show: impl Fn(&Cell) -> String) -> String {
-    let mut text = String::new();
-    for y in 0..buffer.area.height {
-        let mut row = String::new();
-        let mut hidden = 0;
-        for x in 0..buffer.area.width {
-            let cell = &buffer[(x, y)];
-            // A wide character covers the cell after it.
-            if hidden == 0 {
-                row.push_str(&show(cell));
-                hidden = crate::tui::text::width(cell.symbol()).saturating_sub(1);
-            } else {
-                hidden -= 1;
-            }
-        }
-        text.push_str(row.trim_end());
-        text.push('\n');
-    }
-    text
-}
-
-fn letter(cell: &Cell) -> char {
-    let modifier = cell.modifier;
-    match cell.fg {
-        _ if modifier.contains(Modifier::REVERSED) => 'S',
-        Color::Cyan => 'l',
-        Color::Green => 'g',
-        Color::Yellow => 'w',
-        Color::Red => 'e',
-        _ if modifier.contains(Modifier::UNDERLINED) => 'u',
-        _ if modifier.contains(Modifier::DIM) => 'd',
-        _ if modifier.contains(Modifier::BOLD) => 'B',
-        _ if cell.symbol() == " " => ' ',
-        _ => '.',
-    }
 }
 
 /// Ten thousand keys with all that is shown of them.
