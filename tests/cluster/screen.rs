@@ -2,23 +2,19 @@
 
 use std::{
     ffi::OsStr,
-    io::{Read, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use portable_pty::CommandBuilder;
 
-use super::{PATIENCE, program};
+use super::{PATIENCE, program, pty::Pty};
 
 /// A terminal, as an emulator has it.
 pub(crate) struct Screen {
-    child: Box<dyn Child + Send + Sync>,
-    keyboard: Box<dyn Write + Send>,
+    pty: Pty,
     emulator: Arc<Mutex<vt100::Parser>>,
-    reader: Option<thread::JoinHandle<()>>,
-    master: Box<dyn MasterPty + Send>,
 }
 
 /// How a terminal is, and what it can do.
@@ -54,30 +50,13 @@ impl Screen {
         command.arg("tui");
         command.args(arguments);
         let (columns, lines) = kind.size;
-        let pair = native_pty_system()
-            .openpty(size(columns, lines))
-            .expect("a pseudo-terminal");
-        let child = pair.slave.spawn_command(command).expect("raftctl starts");
-        // The end of the output shows only when nobody holds this side open.
-        drop(pair.slave);
-        let mut output = pair.master.try_clone_reader().expect("the screen");
         let emulator = Arc::new(Mutex::new(vt100::Parser::new(lines, columns, 0)));
         let sink = Arc::clone(&emulator);
-        let reader = thread::spawn(move || {
-            let mut chunk = [0; 65_536];
-            // A terminal whose program has ended answers with an error.
-            while let Ok(count @ 1..) = output.read(&mut chunk) {
-                let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-                sink.process(&chunk[..count]);
-            }
+        let pty = Pty::start(command, kind.size, move |chunk| {
+            let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+            sink.process(chunk);
         });
-        Self {
-            child,
-            keyboard: pair.master.take_writer().expect("the keyboard"),
-            emulator,
-            reader: Some(reader),
-            master: pair.master,
-        }
+        Self { pty, emulator }
     }
 
     fn emulator(&self) -> MutexGuard<'_, vt100::Parser> {
@@ -126,64 +105,27 @@ impl Screen {
 
     /// Types keys.
     pub(crate) fn press(&mut self, keys: &str) {
-        self.keyboard
-            .write_all(keys.as_bytes())
-            .and_then(|()| self.keyboard.flush())
-            .expect("the terminal takes keys");
+        self.pty.press(keys);
     }
 
     /// Gives it another size.
     pub(crate) fn resize(&self, columns: u16, lines: u16) {
         self.emulator().screen_mut().set_size(lines, columns);
-        self.master
-            .resize(size(columns, lines))
-            .expect("a terminal takes any size");
+        self.pty.resize(columns, lines);
     }
 
     /// The number of the process.
     pub(crate) fn process(&self) -> u32 {
-        self.child.process_id().expect("a process that runs")
+        self.pty.process()
     }
 
     /// Waits until the program has ended: its exit code.
     pub(crate) fn finish(&mut self) -> u32 {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            if let Some(status) = self
-                .child
-                .try_wait()
-                .expect("an own child can be waited for")
-            {
-                break status;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "raftctl did not end, and shows\n{}",
-                self.text()
-            );
-            thread::sleep(Duration::from_millis(10));
-        };
-        if let Some(reader) = self.reader.take() {
-            reader.join().expect("the reader of the screen");
-        }
-        status.exit_code()
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        if self.reader.is_some() {
-            // The test failed half-way; there is nothing to do if it has ended by itself.
-            let _ = self.child.kill();
-        }
-    }
-}
-
-fn size(columns: u16, lines: u16) -> PtySize {
-    PtySize {
-        rows: lines,
-        cols: columns,
-        ..PtySize::default()
+        let emulator = Arc::clone(&self.emulator);
+        self.pty.finish(|| {
+            let emulator = emulator.lock().unwrap_or_else(PoisonError::into_inner);
+            emulator.screen().contents()
+        })
     }
 }
 
