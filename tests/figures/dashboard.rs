@@ -20,6 +20,9 @@ const PACE: u32 = 1000;
 
 const KEYS: usize = 1_000_000;
 
+/// Leaders that are killed.
+const CHANGES: usize = 10;
+
 /// The processor time of a process so far (proc(5), `/proc/PID/stat`, fields 14 and 15).
 fn processor_time(process: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a process that runs");
@@ -129,6 +132,11 @@ async fn cost_of_a_dashboard() {
     }
 }
 
+/// The first row of the list in the browser, as it stands there.
+fn top_row(screen: &Screen) -> String {
+    screen.text().lines().nth(4).unwrap_or_default().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "a figure: run `make bench-dashboard`"]
 async fn a_million_keys() {
@@ -156,19 +164,73 @@ async fn a_million_keys() {
     screen.expect("1 000 000");
     screen.press(":ns figures\r");
     let opened = screen.expect("user:0000000");
+    // Written elsewhere: how long it takes until it shows.
+    let mut seen = Vec::new();
+    for number in 0..20 {
+        let key = format!("user:0000000.{number:02}");
+        let request = PutRequest::new("figures", key.clone(), "x");
+        let began = Instant::now();
+        client.put(request).await.expect("a put");
+        screen.expect(&key);
+        seen.push(began.elapsed());
+    }
+    seen.sort();
     screen.press("G");
     let last = screen.expect("user:0999999");
     screen.press("g");
     screen.expect("user:0000000");
+    // A page is asked for when one comes near its end: as fast as it shows.
+    let mut first = top_row(&screen);
     for _ in 0..300 {
         screen.press("\x1b[6~");
+        screen.wait("another page", |screen| top_row(screen) != first);
+        first = top_row(&screen);
     }
-    screen.expect("user:0008");
     println!(
         "a million keys: opened in {:.0} ms, the end in {:.0} ms, {:.0} MiB after 300 pages",
         opened.as_secs_f64() * 1e3,
         last.as_secs_f64() * 1e3,
         resident_mib(screen.process())
+    );
+    println!(
+        "a put from elsewhere shows in the open browser: median {:.0} ms, max {:.0} ms of {}",
+        seen[seen.len() / 2].as_secs_f64() * 1e3,
+        seen[seen.len() - 1].as_secs_f64() * 1e3,
+        seen.len()
+    );
+    screen.press("q");
+    screen.finish();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "a figure: run `make bench-dashboard`"]
+async fn a_failover_is_seen() {
+    let mut cluster = Cluster::start(&[]).await;
+    let mut screen = Screen::open(&cluster.endpoints(), &[], &Kind::default());
+    let mut seen = Vec::new();
+    for _ in 0..CHANGES {
+        cluster.settled().await;
+        let leader = cluster.leader().await;
+        let name = |index: usize| format!("leader ★ n{}", index + 1);
+        let (before, others) = (
+            name(leader),
+            [name((leader + 1) % 3), name((leader + 2) % 3)],
+        );
+        screen.expect("3 of 3 up");
+        screen.wait(&before, |screen| screen.header().contains(&before));
+        let began = Instant::now();
+        cluster.member(leader).kill();
+        screen.wait("another leader", |screen| {
+            others.iter().any(|name| screen.header().contains(name))
+        });
+        seen.push(began.elapsed());
+        cluster.member(leader).start();
+    }
+    seen.sort();
+    println!(
+        "the next leader in the header after kill -9: median {:.0} ms, max {:.0} ms of {CHANGES}",
+        seen[seen.len() / 2].as_secs_f64() * 1e3,
+        seen[seen.len() - 1].as_secs_f64() * 1e3,
     );
     screen.press("q");
     screen.finish();

@@ -140,6 +140,14 @@ pub(crate) struct Target {
     pub(crate) found: Option<(u64, u64, Revision)>,
 }
 
+/// A text that was edited and not written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Draft {
+    pub(crate) namespace: String,
+    pub(crate) key: Bytes,
+    pub(crate) text: Bytes,
+}
+
 /// Where things were drawn, for the mouse and for paging. Filled by the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Areas {
@@ -182,6 +190,8 @@ pub(crate) struct App {
     pub(crate) overlay: Option<Overlay>,
     /// What is there now under the key of a put that is being filled in, once that is known.
     pub(crate) target: Option<Target>,
+    /// What was edited and not written: the next edit of that key goes on with it.
+    pub(crate) draft: Option<Draft>,
     pub(crate) notice: Option<Notice>,
     /// Written by the loop after each picture.
     pub(crate) areas: Areas,
@@ -212,6 +222,7 @@ impl App {
             watch: WatchScreen::default(),
             overlay: None,
             target: None,
+            draft: None,
             notice: None,
             areas: Areas::default(),
             changed: true,

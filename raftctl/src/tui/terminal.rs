@@ -298,6 +298,51 @@ mod tests {
     }
 
     #[test]
+    #[ignore = "run by the next test, on a terminal of its own"]
+    fn takes_the_terminal_and_panics() {
+        let _guard = Guard::take(true).unwrap();
+        let task = std::thread::spawn(|| panic!("a bug, on purpose"));
+        // Nothing but the panic itself can end this.
+        task.join().ok();
+        loop {
+            std::thread::park();
+        }
+    }
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_and_is_read_on_it() {
+        let program = std::env::current_exe().unwrap();
+        let mut command = portable_pty::CommandBuilder::new("sh");
+        command.args([
+            "-c",
+            "\"$0\" --ignored --nocapture --exact tui::terminal::tests::takes_the_terminal_and_panics; \
+             echo \"code $?\"; stty -a",
+        ]);
+        command.arg(program);
+        let size = portable_pty::PtySize::default();
+        let terminal = portable_pty::native_pty_system().openpty(size).unwrap();
+        let mut child = terminal.slave.spawn_command(command).unwrap();
+        drop(terminal.slave);
+        let mut shown = Vec::new();
+        // A terminal whose program has ended answers with an error, and has told everything.
+        io::Read::read_to_end(&mut terminal.master.try_clone_reader().unwrap(), &mut shown).ok();
+        child.wait().unwrap();
+        let shown = String::from_utf8_lossy(&shown);
+        let at = |text: &str| {
+            let found = shown.find(text);
+            found.unwrap_or_else(|| panic!("no {text:?} in {shown}"))
+        };
+        assert!(at("\x1b[?1049h") < at("\x1b[?1049l"));
+        assert!(at("\x1b[?1049l") < at("a bug, on purpose"), "{shown}");
+        assert!(at("\x1b[?25h") < at("a bug, on purpose"), "{shown}");
+        let settings = &shown[at(&format!("code {PANICKED}"))..];
+        assert!(
+            settings.contains(" icanon") && settings.contains(" echo "),
+            "{shown}"
+        );
+    }
+
+    #[test]
     fn the_clipboard_is_reached_by_osc_52() {
         let written = written(|out| queue!(out, CopyToClipboard::to_clipboard_from("user:1")));
         assert_eq!(written, "\x1b]52;c;dXNlcjox\x1b\\");

@@ -13,4 +13,8 @@ pub(crate) struct RaftScreen {
     pub(crate) of: Option<String>,
     pub(crate) selection: Selection,
     pub(crate) narrowing: Narrowing,
+    /// Whether the elections have the keys that move; else the log has.
+    pub(crate) in_elections: bool,
+    /// The first election that is shown, counted from the newest.
+    pub(crate) elections_scroll: usize,
 }

@@ -19,6 +19,10 @@ use crate::tui::message::{Message, Pane};
 /// Changes that are told at once, at most.
 const BATCH: usize = 1000;
 
+/// After changes, before more are asked for: a busy namespace tells many at once ten times a second,
+/// not each by itself.
+const BREATH: Duration = Duration::from_millis(100);
+
 /// After a failure.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -124,10 +128,13 @@ impl Follower {
                     news.then(|| self.state(Err(reason)))
                 }
             };
-            if let Some(message) = message
-                && self.sender.send(message).await.is_err()
-            {
+            let Some(message) = message else { continue };
+            let changes = matches!(message, Message::Changes { .. });
+            if self.sender.send(message).await.is_err() {
                 return;
+            }
+            if changes {
+                tokio::time::sleep(BREATH).await;
             }
         }
     }

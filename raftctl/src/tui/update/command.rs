@@ -48,8 +48,8 @@ pub(crate) fn run(app: &mut App, command: Command) -> Effects {
         Command::Up => return step(app, -1),
         Command::Down => return step(app, 1),
         // The list of members is short; what is told of one may not be.
-        Command::PageUp if app.screen == Screen::Members => scroll_member(app, -pane_page(app)),
-        Command::PageDown if app.screen == Screen::Members => scroll_member(app, pane_page(app)),
+        Command::PageUp if app.screen == Screen::Members => scroll_pane(app, -pane_page(app)),
+        Command::PageDown if app.screen == Screen::Members => scroll_pane(app, pane_page(app)),
         Command::PageUp => return step(app, -page(app)),
         Command::PageDown => return step(app, page(app)),
         Command::First => return end(app, false),
@@ -110,6 +110,10 @@ fn in_value(app: &App) -> bool {
     app.screen == Screen::Browser && app.browser.in_value
 }
 
+fn in_elections(app: &App) -> bool {
+    app.screen == Screen::Raft && app.raft.in_elections
+}
+
 fn pane_page(app: &App) -> isize {
     let height = app.areas.pane.map_or(1, |(area, _)| area.height);
     isize::from(i16::try_from(height).unwrap_or(i16::MAX))
@@ -117,16 +121,20 @@ fn pane_page(app: &App) -> isize {
         .max(1)
 }
 
-/// Scrolls what is told of a member.
-pub(crate) fn scroll_member(app: &mut App, lines: isize) {
+/// Scrolls what is told of a member, or the elections.
+pub(crate) fn scroll_pane(app: &mut App, lines: isize) {
     let (height, all) = app
         .areas
         .pane
         .map_or((1, 0), |(area, all)| (usize::from(area.height), all));
     let most = all.saturating_sub(height);
-    let to = app.member_scroll.saturating_add_signed(lines).min(most);
-    app.changed |= to != app.member_scroll;
-    app.member_scroll = to;
+    let first = match app.screen {
+        Screen::Raft => &mut app.raft.elections_scroll,
+        _ => &mut app.member_scroll,
+    };
+    let to = first.saturating_add_signed(lines).min(most);
+    app.changed |= to != *first;
+    *first = to;
 }
 
 /// Up or down by so many rows, or lines of the value.
@@ -134,6 +142,10 @@ pub(crate) fn step(app: &mut App, rows: isize) -> Effects {
     if in_value(app) {
         browser::scroll(app, rows);
         app.changed = true;
+        return Effects::new();
+    }
+    if in_elections(app) {
+        scroll_pane(app, rows);
         return Effects::new();
     }
     let last = lists::len(app).saturating_sub(1);
@@ -170,7 +182,7 @@ fn moved(app: &mut App) -> Effects {
 }
 
 fn end(app: &mut App, last: bool) -> Effects {
-    if in_value(app) {
+    if in_value(app) || in_elections(app) {
         return step(app, if last { FAR } else { -FAR });
     }
     if app.screen == Screen::Browser {
@@ -187,7 +199,7 @@ fn end(app: &mut App, last: bool) -> Effects {
 
 /// The rows of a page; one stays in sight.
 fn page(app: &App) -> isize {
-    let area = if in_value(app) {
+    let area = if in_value(app) || in_elections(app) {
         app.areas.pane
     } else {
         app.areas.list
@@ -199,6 +211,9 @@ fn page(app: &App) -> isize {
 fn back(app: &mut App) -> Effects {
     if in_value(app) {
         app.browser.in_value = false;
+        app.changed = true;
+    } else if in_elections(app) {
+        app.raft.in_elections = false;
         app.changed = true;
     } else if !lists::filter(app).is_empty() {
         app.changed = true;
@@ -214,6 +229,19 @@ fn focus(app: &mut App, forward: bool) -> Effects {
         app.browser.in_value = !app.browser.in_value;
         app.changed = true;
         return Effects::new();
+    }
+    if app.screen == Screen::Raft {
+        // From the log to the elections and on, and the same way back.
+        let here = if forward {
+            !app.raft.in_elections
+        } else {
+            app.raft.in_elections
+        };
+        if here && app.areas.pane.is_some() {
+            app.raft.in_elections = forward;
+            app.changed = true;
+            return Effects::new();
+        }
     }
     let count = Screen::ALL.len();
     let by = if forward { 1 } else { count - 1 };

@@ -9,7 +9,7 @@ use super::{
     close, complain, say,
 };
 use crate::tui::{
-    app::{App, Button, Dialog, DialogState, Focus, Overlay, Purpose, Target, Typed},
+    app::{App, Button, Dialog, DialogState, Draft, Focus, Overlay, Purpose, Target, Typed},
     message::{Change, Effect, Effects, Refused},
 };
 
@@ -213,15 +213,30 @@ fn cancel(app: &mut App) -> Effects {
         return Effects::new();
     };
     let working = dialog.state == DialogState::Working;
-    let edited = matches!(
-        dialog.purpose,
-        Purpose::Write { .. } | Purpose::EditAgain { .. }
-    );
+    let draft = match &dialog.purpose {
+        Purpose::Write {
+            namespace,
+            key,
+            value,
+            ..
+        }
+        | Purpose::EditAgain {
+            namespace,
+            key,
+            value,
+        } => Some(Draft {
+            namespace: namespace.clone(),
+            key: key.clone(),
+            text: value.clone(),
+        }),
+        _ => None,
+    };
     close(app);
     if working {
         say(app, "the answer is still awaited");
-    } else if edited {
-        say(app, "not written");
+    } else if draft.is_some() {
+        app.draft = draft;
+        say(app, "not written; `e` on this key goes on with the text");
     }
     Effects::new()
 }

@@ -16,11 +16,15 @@ use crate::{
 pub(super) fn begin(app: &mut App) -> Effects {
     let key = browser::selected(app).map(|row| row.key.clone());
     match app.browser.namespace.clone().zip(key) {
-        Some((namespace, key)) => vec![Effect::Edit {
-            namespace,
-            key,
-            text: None,
-        }],
+        Some((namespace, key)) => {
+            let draft = app.draft.as_ref();
+            let draft = draft.filter(|it| it.key == key && it.namespace == namespace);
+            vec![Effect::Edit {
+                text: draft.map(|draft| draft.text.clone()),
+                namespace,
+                key,
+            }]
+        }
         None => {
             complain(app, "no key is selected");
             Effects::new()
@@ -42,11 +46,8 @@ pub(super) fn read(
             if matches!(&dialog.purpose, Purpose::EditAgain { key: asked, .. } if *asked == key)
     );
     // Somebody who has gone on to something else is not to be interrupted by an editor.
-    let wanted = match text {
-        Some(_) => again,
-        None => app.overlay.is_none() && app.screen == Screen::Browser,
-    };
-    if !wanted {
+    let idle = app.overlay.is_none() && app.screen == Screen::Browser;
+    if !(idle || again && text.is_some()) {
         return Effects::new();
     }
     let entry = match answer {
@@ -64,6 +65,7 @@ pub(super) fn read(
     match entry {
         Ok(entry) => {
             close(app);
+            app.draft = None;
             let there = entry.map(|entry| (entry.revision, entry.value));
             let (base, original) = there.unwrap_or_default();
             vec![Effect::OpenEditor {

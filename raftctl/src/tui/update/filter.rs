@@ -12,6 +12,7 @@ use crate::tui::{
 pub(super) fn open(app: &mut App) {
     let before = lists::filter(app).to_owned();
     app.browser.in_value = false;
+    app.raft.in_elections = false;
     app.overlay = Some(Overlay::Filter(Filter {
         input: Input::of(before.clone()),
         before,

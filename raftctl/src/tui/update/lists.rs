@@ -198,6 +198,8 @@ pub(crate) fn next_match(app: &mut App, forward: bool) -> Effects {
         return Effects::new();
     }
     let needle = searched.to_lowercase();
+    // What was filtered by is looked for in the list.
+    app.raft.in_elections = false;
     let matches: Vec<bool> = match screen {
         Screen::Overview | Screen::Members => {
             let members = members(app).into_iter();
@@ -258,6 +260,7 @@ pub(crate) fn selected_text(app: &App) -> Option<String> {
             let seen = members.get(at)?;
             Some(crate::survey::label(&seen.member).to_owned())
         }
+        Screen::Raft if app.raft.in_elections => None,
         Screen::Raft => log(app).get(at)?.key.as_deref().map(key),
         Screen::Namespaces => Some(namespaces(app).get(at)?.name.clone()),
         Screen::Browser => browser::selected(app).map(|row| key(&row.key)),

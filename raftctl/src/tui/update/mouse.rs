@@ -44,6 +44,10 @@ fn click(app: &mut App, at: Position) -> Effects {
     if is_over_pane(app, at, Screen::Browser) && !app.browser.in_value {
         return screens::open(app);
     }
+    if is_over_pane(app, at, Screen::Raft) {
+        app.changed |= !app.raft.in_elections;
+        app.raft.in_elections = true;
+    }
     Effects::new()
 }
 
@@ -52,10 +56,9 @@ fn click_row(app: &mut App, area: Rect, top: usize, at: Position) -> Effects {
     if row >= lists::len(app) {
         return Effects::new();
     }
-    if app.browser.in_value {
-        app.browser.in_value = false;
-        app.changed = true;
-    }
+    app.changed |= app.browser.in_value || app.raft.in_elections;
+    app.browser.in_value = false;
+    app.raft.in_elections = false;
     // A click on what is selected opens it.
     if lists::selected_mut(app).is_some_and(|selection| selection.at == row) {
         return screens::open(app);
@@ -74,15 +77,17 @@ fn wheel(app: &mut App, at: Position, rows: isize) -> Effects {
             browser::scroll(app, rows);
             Effects::new()
         }
-        None if is_over_pane(app, at, Screen::Members) => {
-            command::scroll_member(app, rows);
+        None if is_over_pane(app, at, Screen::Members) || is_over_pane(app, at, Screen::Raft) => {
+            command::scroll_pane(app, rows);
             Effects::new()
         }
         None => {
-            // The list under the pointer, also while the value has the keys.
+            // The list under the pointer, also while another pane has the keys.
             let in_value = std::mem::take(&mut app.browser.in_value);
+            let in_elections = std::mem::take(&mut app.raft.in_elections);
             let effects = command::step(app, rows);
             app.browser.in_value = in_value;
+            app.raft.in_elections = in_elections;
             effects
         }
     }

@@ -56,6 +56,10 @@ fn leave(app: &mut App) -> Effects {
     match app.screen {
         Screen::Browser => browser::leave(app),
         Screen::Watch => stream::leave(app),
+        Screen::Raft => {
+            app.raft.in_elections = false;
+            Effects::new()
+        }
         _ => Effects::new(),
     }
 }
@@ -79,6 +83,7 @@ pub(crate) fn open(app: &mut App) -> Effects {
             go(app, Screen::Members)
         }
         Screen::Members => Effects::new(),
+        Screen::Raft if app.raft.in_elections => Effects::new(),
         Screen::Raft => {
             let log = lists::log(app);
             let entry = log.get(app.raft.selection.at).and_then(|line| {

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use ratatui::{
-    Frame,
-    layout::Rect,
-    style::{Modifier, Style},
-};
+use ratatui::{Frame, layout::Rect, style::Style};
 
 use super::{
     glyph, line,
@@ -140,7 +136,7 @@ fn keys(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let list = List {
         columns: &COLUMNS,
         rows: rows.len(),
-        selection: browser.selection,
+        selected: Some(browser.selection.at),
         before,
         order: Some(browser.order),
         focused: !browser.in_value,
@@ -296,31 +292,6 @@ pub(super) fn left(left: Duration) -> String {
         60..300 => format!("{}m {:02}s", seconds / 60, seconds % 60),
         300..3600 => format!("{}m", seconds / 60),
         _ => text::age(left),
-    }
-}
-
-/// The frame of the pane that has the keys.
-pub(super) fn focus(frame: &mut Frame, area: Rect) {
-    let style = Style::new()
-        .remove_modifier(Modifier::DIM)
-        .add_modifier(Modifier::BOLD);
-    let edges = [
-        Rect { height: 1, ..area },
-        Rect { width: 1, ..area },
-        Rect {
-            x: area.right().saturating_sub(1),
-            width: 1,
-            ..area
-        },
-        Rect {
-            y: area.bottom().saturating_sub(1),
-            height: 1,
-            ..area
-        },
-    ];
-    for edge in edges {
-        let edge = edge.intersection(area);
-        frame.buffer_mut().set_style(edge, style);
     }
 }
 

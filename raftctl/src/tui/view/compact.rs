@@ -2,7 +2,7 @@
 
 use ratatui::{Frame, layout::Rect, style::Style, text::Span};
 
-use super::{glyph, overview, panel, table};
+use super::{glyph, list, overview, panel};
 use crate::{
     output::table::grouped,
     survey::{Health, Seen, Survey, label},
@@ -28,7 +28,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     let lines = usize::from(area.height);
     let selected = app.member.at.min(listed.len().saturating_sub(1));
     let before = app.areas.list.map_or(0, |list| list.1);
-    let first = table::offset(before, selected, lines, listed.len());
+    let first = list::offset(before, selected, lines, listed.len());
     for (line, seen) in listed.iter().skip(first).take(lines).enumerate() {
         let mut spans = row(app, survey, seen, name, usize::from(area.width));
         let chosen = first + line == selected;

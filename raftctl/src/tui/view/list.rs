@@ -1,6 +1,6 @@
-//! Lists that are sorted and selected from. Columns keep their widths whatever is in them, and whole
-//! columns go where a line is too narrow; only rows that are seen are asked for, so that a list of
-//! ten thousand costs what a screen of it does.
+//! Lists. Columns keep their widths whatever is in them, so that nothing jumps, and whole columns go
+//! where a line is too narrow; only rows that are seen are asked for, so that a list of ten thousand
+//! costs what a screen of it does.
 
 use ratatui::{
     Frame,
@@ -10,11 +10,7 @@ use ratatui::{
 };
 
 use super::{glyph, panel, wrap};
-use crate::tui::{
-    app::{Order, Selection},
-    text,
-    theme::Theme,
-};
+use crate::tui::{app::Order, text, theme::Theme};
 
 /// The least space between two columns, and the most where there is plenty.
 const GAPS: (usize, usize) = (2, 4);
@@ -70,8 +66,9 @@ pub(crate) struct List<'a> {
     pub(crate) columns: &'a [Column],
     /// How many rows there are.
     pub(crate) rows: usize,
-    pub(crate) selection: Selection,
-    /// The row that was at the top of the picture before.
+    /// The selected row, if one can be.
+    pub(crate) selected: Option<usize>,
+    /// The row that was at the top of the picture before, or is to be where none is selected.
     pub(crate) before: usize,
     /// Which column the rows are ordered by, and which way.
     pub(crate) order: Option<Order>,
@@ -96,8 +93,14 @@ impl List<'_> {
             ..area
         };
         let lines = usize::from(rows.height);
-        let selected = self.selection.at.min(self.rows.saturating_sub(1));
-        let first = offset(self.before, selected, lines, self.rows);
+        let last = self.rows.saturating_sub(1);
+        let selected = self.selected.map(|at| at.min(last));
+        let first = offset(
+            self.before,
+            selected.unwrap_or(self.before),
+            lines,
+            self.rows,
+        );
         // One for the mark, one so that nothing touches the border.
         let columns = chosen(self.columns, usize::from(area.width).saturating_sub(2));
         if titles > 0 {
@@ -109,7 +112,7 @@ impl List<'_> {
         }
         for line in 0..lines.min(self.rows.saturating_sub(first)) {
             let row = first + line;
-            let chosen = row == selected;
+            let chosen = selected == Some(row);
             let mark = if chosen { glyph::cursor(theme) } else { " " };
             let spans = self.spans(mark, &columns, &cells(row), theme);
             panel::put(frame, rows, line, spans, theme);

@@ -11,9 +11,10 @@ use ratatui::{
 };
 
 use super::{
-    glyph, overview,
+    glyph,
+    list::{Cell, Column, List},
+    overview,
     panel::{self, Panel},
-    table::{Cell, Column, Table},
 };
 use crate::{
     survey::{Health, label},
@@ -78,16 +79,20 @@ fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
         panel::empty(frame, inside, "no such name", theme);
         return;
     }
-    let columns = [Column::text("  name", 8).grows(), Column::text("role", 11)];
-    let table = Table {
+    let columns = [
+        Column::text("  name", 8).grows(usize::MAX),
+        Column::text("role", 11),
+    ];
+    let list = List {
         columns: &columns,
         rows: listed.len(),
-        selected: Some(app.member.at.min(listed.len() - 1)),
+        selected: Some(app.member.at),
         before: app.areas.list.map_or(0, |list| list.1),
-        titles: true,
+        order: overview::order(app, &[None, Some(0), Some(1)]),
+        focused: true,
     };
     let silent = app.shown().error.is_some();
-    let place = table.draw(frame, inside, theme, |row| {
+    let place = list.draw(frame, inside, theme, |row| {
         let seen = listed[row];
         let (mark, style) = glyph::of(theme, seen);
         let (word, word_style) = glyph::word(app, seen, survey);
@@ -133,18 +138,9 @@ fn member(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let first = app.member_scroll.min(lines.len().saturating_sub(height));
     areas.pane = Some((inside, lines.len()));
     let total = lines.len();
+    panel::part(frame, area, first, height, total, theme);
     for (line, spans) in lines.into_iter().skip(first).take(height).enumerate() {
         panel::put(frame, inside, line, spans, theme);
-    }
-    if total > height && area.height > 2 {
-        // Where in the whole: in the lower border.
-        let text = format!(" {}-{} of {total} ", first + 1, (first + height).min(total));
-        let wide = u16::try_from(text.len()).unwrap_or(u16::MAX);
-        if wide + 4 <= area.width {
-            let place = Rect::new(area.right() - wide - 1, area.bottom() - 1, wide, 1);
-            let style = Style::reset().patch(theme.dim());
-            panel::put(frame, place, 0, vec![Span::styled(text, style)], theme);
-        }
     }
 }
 

@@ -14,7 +14,7 @@
 //!             what is open above it: help, palette, dialog          overlay.rs
 //! ```
 //!
-//! The parts: [`panel`] (a box with a title), [`table`] (columns that fit), [`chart`] (areas of a
+//! The parts: [`panel`] (a box with a title), [`list`] (rows of columns that fit), [`chart`] (areas of a
 //! sample a second), [`timeline`] (who led when), [`glyph`] (marks and short words).
 //!
 //! A small terminal gets less of it, never something else: the header folds and keeps leader, term
@@ -34,7 +34,6 @@ pub(crate) mod overlay;
 pub(crate) mod overview;
 pub(crate) mod panel;
 pub(crate) mod raft;
-pub(crate) mod table;
 pub(crate) mod timeline;
 pub(crate) mod value;
 pub(crate) mod watch;

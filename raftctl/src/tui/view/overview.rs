@@ -15,15 +15,15 @@ use ratatui::{
 
 use super::{
     glyph,
+    list::{Cell, Column, List},
     panel::{self, Panel},
-    table::{Cell, Column, Table},
     timeline,
 };
 use crate::{
     output::table::{grouped, size},
     survey::{Health, Seen, Survey, label},
     tui::{
-        app::{App, Areas, EventWeight},
+        app::{App, Areas, EventWeight, Order},
         text,
         update::lists,
     },
@@ -40,6 +40,9 @@ const TIMELINE: u16 = 4;
 
 /// The cells of the lag.
 const LAG: usize = 11;
+
+/// Where in the table the columns stand that it can be ordered by: id, name, role, last log, lag, rtt.
+const SORTED: [Option<usize>; 6] = [None, Some(0), Some(1), Some(3), Some(6), Some(7)];
 
 /// All of it.
 pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
@@ -113,15 +116,23 @@ pub(crate) fn members(frame: &mut Frame, area: Rect, app: &App, areas: &mut Area
         return;
     }
     let columns = columns(app, &listed);
-    let table = Table {
+    let list = List {
         columns: &columns,
         rows: listed.len(),
-        selected: Some(app.member.at.min(listed.len() - 1)),
+        selected: Some(app.member.at),
         before: app.areas.list.map_or(0, |list| list.1),
-        titles: true,
+        order: order(app, &SORTED),
+        focused: true,
     };
-    let place = table.draw(frame, inside, theme, |row| cells(app, survey, listed[row]));
+    let place = list.draw(frame, inside, theme, |row| cells(app, survey, listed[row]));
     areas.list = Some(place);
+}
+
+/// The order of the members, by the place of its column in a list; by id, as at first, none is marked.
+pub(crate) fn order(app: &App, places: &[Option<usize>]) -> Option<Order> {
+    let order = app.member_order;
+    let column = (*places.get(order.column)?)?;
+    Some(Order { column, ..order })
 }
 
 /// Before the first answer: why there is none, if that is known.
@@ -147,7 +158,7 @@ fn columns(app: &App, listed: &[&Seen]) -> Vec<Column> {
     let index = indices.max().unwrap_or(0).max(11);
     vec![
         // With the mark.
-        Column::text("  name", names.max().unwrap_or(0).clamp(4, 24) + 2),
+        Column::text("  name", names.max().unwrap_or(0).clamp(6, 24) + 2),
         Column::text("role", 11),
         Column::number("term", terms.max().unwrap_or(0).max(4)),
         Column::number("last log", index),

@@ -3,7 +3,7 @@
 use ratatui::{
     Frame,
     layout::Rect,
-    style::Style,
+    style::{Modifier, Style},
     symbols::border,
     text::{Line, Span},
     widgets::{Block, Widget},
@@ -31,6 +31,7 @@ pub(crate) struct Panel<'a> {
     right: Vec<Span<'a>>,
     bottom_left: Option<Span<'a>>,
     bottom_right: Option<Span<'a>>,
+    focused: bool,
 }
 
 impl<'a> Panel<'a> {
@@ -40,6 +41,16 @@ impl<'a> Panel<'a> {
             title: vec![Span::styled(title.into(), theme.heading())],
             ..Self::default()
         }
+    }
+
+    /// Marked, and with a strong border, if it has the keys that move.
+    pub(crate) fn focused(mut self, theme: Theme, focused: bool) -> Self {
+        self.focused = focused;
+        if focused {
+            let mark = format!("{} ", glyph::cursor(theme));
+            self.title.insert(0, Span::styled(mark, theme.heading()));
+        }
+        self
     }
 
     /// More of the title, dim: what is listed, by what it is narrowed.
@@ -70,7 +81,12 @@ impl<'a> Panel<'a> {
     /// Draws it, and says what is inside.
     pub(crate) fn draw(self, frame: &mut Frame, area: Rect, theme: Theme) -> Rect {
         let set = if theme.unicode { border::PLAIN } else { ASCII };
-        let mut block = Block::bordered().border_set(set).border_style(theme.dim());
+        let border = if self.focused {
+            Style::new().add_modifier(Modifier::BOLD)
+        } else {
+            theme.dim()
+        };
+        let mut block = Block::bordered().border_set(set).border_style(border);
         let room = usize::from(area.width.saturating_sub(4));
         let title = fit(self.title, room, theme);
         let right = Line::from(self.right);
@@ -92,6 +108,27 @@ impl<'a> Panel<'a> {
         let inner = block.inner(area);
         block.render(area, frame.buffer_mut());
         inner
+    }
+}
+
+/// Which of how many lines are shown, in the lower border of a box that cannot show them all.
+pub(crate) fn part(
+    frame: &mut Frame,
+    area: Rect,
+    first: usize,
+    lines: usize,
+    all: usize,
+    theme: Theme,
+) {
+    if all <= lines || area.height <= 2 {
+        return;
+    }
+    let text = format!(" {}-{} of {all} ", first + 1, (first + lines).min(all));
+    let wide = u16::try_from(text.len()).unwrap_or(u16::MAX);
+    if wide.saturating_add(4) <= area.width {
+        let place = Rect::new(area.right() - wide - 1, area.bottom() - 1, wide, 1);
+        let style = Style::reset().patch(theme.dim());
+        put(frame, place, 0, vec![Span::styled(text, style)], theme);
     }
 }
 

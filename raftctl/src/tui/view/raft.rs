@@ -9,8 +9,8 @@ use ratatui::{
 
 use super::{
     chart, glyph,
+    list::{Cell, Column, List},
     panel::{self, Panel},
-    table::{Cell, Column, Table},
 };
 use crate::{
     output::table::{grouped, size},
@@ -35,7 +35,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
             Layout::vertical([Constraint::Length(upper), Constraint::Fill(1)]).areas(area);
         let [left, right] =
             Layout::horizontal([Constraint::Fill(6), Constraint::Fill(5)]).areas(upper);
-        elections(frame, left, app);
+        elections(frame, left, app, areas);
         growth(frame, right, app);
         log(frame, tail, app, areas);
         return;
@@ -51,7 +51,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     ])
     .areas(area);
     if upper > 0 {
-        elections(frame, first, app);
+        elections(frame, first, app, areas);
     }
     if chart > 0 {
         growth(frame, second, app);
@@ -70,10 +70,12 @@ fn cause(cause: ElectionCause) -> &'static str {
 }
 
 /// The elections, the newest first.
-fn elections(frame: &mut Frame, area: Rect, app: &App) {
+fn elections(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let theme = app.settings.theme;
     let listed = &app.shown().elections;
-    let panel = Panel::titled(theme, "Elections").about(theme, "UTC");
+    let panel = Panel::titled(theme, "Elections")
+        .focused(theme, app.raft.in_elections)
+        .about(theme, "UTC");
     let inside = panel.draw(frame, area, theme);
     if listed.is_empty() {
         panel::empty(frame, inside, "no elections yet", theme);
@@ -95,19 +97,23 @@ fn elections(frame: &mut Frame, area: Rect, app: &App) {
         Column::number("term", terms.max().unwrap_or(0).max(4)),
         Column::text("leader", leaders),
         Column::number("leaderless", 10).spare(1),
-        Column::text("cause", 14).spare(2).grows(),
+        Column::text("cause", 14).spare(2).grows(usize::MAX),
     ];
-    let table = Table {
+    let list = List {
         columns: &columns,
         rows: listed.len(),
         selected: None,
-        before: 0,
-        titles: true,
+        before: app.raft.elections_scroll,
+        order: None,
+        focused: app.raft.in_elections,
     };
-    table.draw(frame, inside, theme, |row| {
+    let (rows, first) = list.draw(frame, inside, theme, |row| {
         let election = &listed[listed.len() - 1 - row];
         election_cells(app, theme, election, name, dated, row == 0)
     });
+    let lines = usize::from(rows.height);
+    panel::part(frame, area, first, lines, listed.len(), theme);
+    areas.pane = Some((rows, listed.len()));
 }
 
 fn election_cells(
@@ -231,19 +237,20 @@ fn log(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
         Column::number("term", term.max(4)),
         Column::text("operation", 12),
         Column::text("namespace", 16).spare(1),
-        Column::text("key", 8).grows(),
+        Column::text("key", 8).grows(usize::MAX),
         Column::number("size", 8).spare(2),
     ];
-    let table = Table {
+    let list = List {
         columns: &columns,
         rows: listed.len(),
-        selected: Some(app.raft.selection.at.min(listed.len() - 1)),
+        selected: Some(app.raft.selection.at),
         before: app.areas.list.map_or(0, |list| list.1),
-        titles: true,
+        order: None,
+        focused: !app.raft.in_elections,
     };
     let wide = usize::from(inside.width);
     let ellipsis = glyph::ellipsis(theme);
-    let place = table.draw(frame, inside, theme, |row| {
+    let place = list.draw(frame, inside, theme, |row| {
         let line = listed[row];
         let (dim, plain) = (theme.dim(), Style::new());
         let namespace = line.namespace.as_deref().unwrap_or("");

@@ -4,6 +4,7 @@ mod contents;
 
 use std::time::Duration;
 
+use common::types::Election;
 use ratatui::{Terminal, backend::TestBackend, layout::Rect};
 
 use super::{
@@ -22,29 +23,44 @@ fn on(mut app: App, screen: Screen) -> App {
 
 #[test]
 fn overview_pictures() {
-    at_all_sizes("overview", &testing::healthy());
-    at_all_sizes("overview_one_down", &testing::one_down());
-    at_all_sizes("overview_unanswered", &testing::unanswered());
-    at_all_sizes("overview_seven", &testing::seven());
-    at_all_sizes("overview_mixed", &testing::mixed());
-    at_all_sizes("overview_hostile", &testing::hostile());
+    at_all_sizes("overview", &mut testing::healthy());
+    at_all_sizes("overview_one_down", &mut testing::one_down());
+    at_all_sizes("overview_unanswered", &mut testing::unanswered());
+    at_all_sizes("overview_seven", &mut testing::seven());
+    at_all_sizes("overview_mixed", &mut testing::mixed());
+    at_all_sizes("overview_hostile", &mut testing::hostile());
 }
 
 #[test]
 fn member_pictures() {
-    at_all_sizes("members", &on(testing::healthy(), Screen::Members));
+    at_all_sizes("members", &mut on(testing::healthy(), Screen::Members));
     let mut down = on(testing::one_down(), Screen::Members);
     down.member.at = 1;
-    at_all_sizes("members_one_down", &down);
+    at_all_sizes("members_one_down", &mut down);
     let mut joins = on(testing::mixed(), Screen::Members);
     joins.member.at = 4;
-    at_all_sizes("members_joins", &joins);
+    at_all_sizes("members_joins", &mut joins);
 }
 
 #[test]
 fn raft_pictures() {
-    at_all_sizes("raft", &on(testing::healthy(), Screen::Raft));
-    at_all_sizes("raft_unanswered", &on(testing::unanswered(), Screen::Raft));
+    at_all_sizes("raft", &mut on(testing::healthy(), Screen::Raft));
+    let mut many = on(testing::healthy(), Screen::Raft);
+    let newest = many.cluster.elections.last().unwrap().clone();
+    for term in newest.term + 1..newest.term + 30 {
+        let next = Election {
+            term,
+            ..newest.clone()
+        };
+        many.cluster.elections.push(next);
+    }
+    many.raft.in_elections = true;
+    many.raft.elections_scroll = 7;
+    at_all_sizes("raft_elections", &mut many);
+    at_all_sizes(
+        "raft_unanswered",
+        &mut on(testing::unanswered(), Screen::Raft),
+    );
 }
 
 #[test]

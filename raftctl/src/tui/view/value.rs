@@ -38,17 +38,11 @@ struct Facts {
 pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) {
     let theme = app.settings.theme;
     let shown = &app.browser.value.shown;
-    let focused = app.browser.in_value;
     let title = match shown.key() {
         Some(key) => browser::key(key, usize::from(area.width), theme),
         None => "Value".to_owned(),
     };
-    let mark = if focused {
-        format!("{} ", glyph::cursor(theme))
-    } else {
-        String::new()
-    };
-    let panel = Panel::titled(theme, format!("{mark}{title}"));
+    let panel = Panel::titled(theme, title).focused(theme, app.browser.in_value);
     // What is in the lower border is known when the lines are counted.
     let inside = Rect {
         x: area.x.saturating_add(2).min(area.right()),
@@ -92,9 +86,6 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
         _ => String::new(),
     };
     panel.bottom(theme, cut, range).draw(frame, area, theme);
-    if focused {
-        browser::focus(frame, area);
-    }
     for (at, spans) in head.into_iter().enumerate() {
         panel::put(frame, inside, at, spans, theme);
     }

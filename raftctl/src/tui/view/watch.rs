@@ -66,7 +66,7 @@ pub(crate) fn draw(frame: &mut Frame, area: Rect, app: &App, areas: &mut Areas) 
     let list = List {
         columns: &COLUMNS,
         rows: rows.len(),
-        selection: screen.selection,
+        selected: Some(screen.selection.at),
         before: app.areas.list.map_or(0, |list| list.1),
         order: None,
         focused: true,

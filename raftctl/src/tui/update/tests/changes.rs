@@ -203,6 +203,48 @@ fn a_conflict_keeps_the_text_and_never_overwrites() {
 }
 
 #[test]
+fn a_text_that_is_not_written_is_there_at_the_next_edit() {
+    let mut app = browsing();
+    edited(&mut app, 12, Ok(Some("an hour's work".into())));
+    press(&mut app, "<Esc>");
+    assert!(app.overlay.is_none());
+    assert!(notice(&app).contains("goes on with the text"));
+    // Another key has nothing of it.
+    press(&mut app, "j");
+    let effects = press(&mut app, "e");
+    assert!(matches!(&effects[..], [Effect::Edit { text: None, .. }]));
+    press(&mut app, "k");
+    let effects = press(&mut app, "e");
+    let [
+        Effect::Edit {
+            text: Some(text), ..
+        },
+    ] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(text, "an hour's work");
+    let read = |answer| Message::ToEdit {
+        namespace: "sessions".to_owned(),
+        key: "user:1".into(),
+        text: Some("an hour's work".into()),
+        answer,
+    };
+    // It stays while it cannot be read.
+    send(&mut app, read(Err("no leader".to_owned())));
+    assert_eq!(notice(&app), "no leader");
+    let effects = press(&mut app, "e");
+    assert!(matches!(&effects[..], [Effect::Edit { text: Some(_), .. }]));
+    let effects = send(&mut app, read(Ok(Some(entry(b"theirs", 14)))));
+    assert!(matches!(
+        &effects[..],
+        [Effect::OpenEditor { base: 14, text: Some(text), .. }] if text == "an hour's work"
+    ));
+    // It is the editor's now.
+    assert!(app.draft.is_none());
+}
+
+#[test]
 fn a_write_that_is_too_late_says_so_before_it_is_made() {
     let mut app = browsing();
     edited(&mut app, 11, Ok(Some("new".into())));

@@ -77,6 +77,31 @@ fn enter_leads_into_the_value_and_esc_out() {
 }
 
 #[test]
+fn tab_leads_from_the_log_to_the_elections_and_on() {
+    let mut app = app();
+    app.screen = Screen::Raft;
+    app.areas.pane = Some((Rect::new(1, 4, 50, 5), 12));
+    press(&mut app, "<Tab>jjj");
+    assert!(app.raft.in_elections);
+    assert_eq!(app.raft.elections_scroll, 3);
+    // The last one stays at the bottom.
+    press(&mut app, "G");
+    assert_eq!(app.raft.elections_scroll, 7);
+    press(&mut app, "<PgUp>");
+    assert_eq!(app.raft.elections_scroll, 3);
+    press(&mut app, "g<Esc>");
+    assert!(!app.raft.in_elections);
+    assert_eq!((app.raft.elections_scroll, app.screen), (0, Screen::Raft));
+    press(&mut app, "<Tab><Tab>");
+    assert_eq!(app.screen, Screen::Namespaces);
+    // Where there is no room for them, they are passed over.
+    app.screen = Screen::Raft;
+    app.areas.pane = None;
+    press(&mut app, "<Tab>");
+    assert_eq!(app.screen, Screen::Namespaces);
+}
+
+#[test]
 fn enter_opens_namespaces_and_keys_in_the_browser() {
     let mut app = app();
     press(&mut app, "4j<Enter>");

@@ -4,12 +4,14 @@ use ratatui::{
     Terminal,
     backend::TestBackend,
     buffer::{Buffer, Cell},
-    style::{Color, Modifier},
+    style::{Modifier, Style},
 };
 
 use crate::tui::{
     app::{App, Areas},
-    text, view,
+    text,
+    theme::{Depth, Theme},
+    view,
 };
 
 /// The whole picture as text, a row a line; with `styles`, the same rows in letters of style below.
@@ -21,7 +23,9 @@ pub(crate) fn picture(app: &App, width: u16, height: u16, styles: bool) -> Strin
     let mut text = rows(&buffer, |cell| cell.symbol().to_owned());
     if styles {
         text.push_str(&format!("{}\n", "-".repeat(usize::from(width))));
-        text.push_str(&rows(&buffer, |cell| letter(cell).to_string()));
+        text.push_str(&rows(&buffer, |cell| {
+            letter(app.settings.theme, cell).to_string()
+        }));
     }
     text
 }
@@ -57,20 +61,23 @@ fn rows(buffer: &Buffer, show: impl Fn(&Cell) -> String) -> String {
     text
 }
 
-fn letter(cell: &Cell) -> char {
+fn letter(theme: Theme, cell: &Cell) -> char {
     let modifier = cell.modifier;
-    match cell.fg {
-        _ if modifier.contains(Modifier::REVERSED) => 'S',
-        Color::Cyan => 'l',
-        Color::Green => 'g',
-        Color::Yellow => 'w',
-        Color::Red => 'e',
-        Color::Blue => 'c',
-        _ if modifier.contains(Modifier::UNDERLINED) => 'u',
-        _ if modifier.contains(Modifier::DIM) => 'd',
-        _ if modifier.contains(Modifier::BOLD) => 'B',
-        _ if cell.symbol() == " " => ' ',
-        _ => '.',
+    let colored = |style: Style| style.fg.is_some_and(|color| color == cell.fg);
+    let chosen = theme.selected().bg;
+    match () {
+        () if modifier.contains(Modifier::REVERSED) => 'S',
+        () if chosen.is_some_and(|color| color == cell.bg) => 'S',
+        () if colored(theme.leader()) => 'l',
+        () if colored(theme.good()) => 'g',
+        () if colored(theme.warning()) => 'w',
+        () if colored(theme.bad()) => 'e',
+        () if colored(theme.chart()) => 'c',
+        () if modifier.contains(Modifier::UNDERLINED) => 'u',
+        () if modifier.contains(Modifier::DIM) || colored(theme.dim()) => 'd',
+        () if modifier.contains(Modifier::BOLD) => 'B',
+        () if cell.symbol() == " " => ' ',
+        () => '.',
     }
 }
 
@@ -92,10 +99,19 @@ pub(crate) use pictured;
 /// Columns and lines that a picture is made for.
 pub(crate) const SIZES: [(u16, u16); 3] = [(120, 35), (80, 24), (50, 12)];
 
-/// Compares the pictures at the sizes that matter with `snapshots/NAME_WIDTHxHEIGHT.snap`.
-pub(crate) fn at_all_sizes(name: &str, app: &App) {
+/// Compares the pictures at the sizes that matter, in sixteen colours, with
+/// `snapshots/NAME_WIDTHxHEIGHT.snap`. Without colour they say the same, and in true colour each
+/// cell is of the same kind.
+pub(crate) fn at_all_sizes(name: &str, app: &mut App) {
     for (width, height) in SIZES {
-        let picture = picture(app, width, height, false);
-        pictured!(format!("{name}_{width}x{height}"), picture);
+        app.settings.theme.depth = Depth::None;
+        let plain = picture(app, width, height, false);
+        app.settings.theme.depth = Depth::True;
+        let all = picture(app, width, height, true);
+        app.settings.theme.depth = Depth::Sixteen;
+        let some = picture(app, width, height, true);
+        assert!(some.starts_with(&plain), "colour changes words of {name}");
+        assert_eq!(all, some, "{name}, true colour beside sixteen");
+        pictured!(format!("{name}_{width}x{height}"), some);
     }
 }

@@ -11,14 +11,6 @@ use crate::tui::{
     theme::{Depth, Theme},
 };
 
-fn colored(name: &str, mut app: App) {
-    app.settings.theme.depth = Depth::Sixteen;
-    pictured!(
-        format!("{name}_colored"),
-        testing::picture(&app, 80, 24, true)
-    );
-}
-
 fn ascii(name: &str, mut app: App) {
     app.settings.theme.unicode = false;
     let picture = testing::picture(&app, 80, 24, false);
@@ -38,9 +30,12 @@ fn gallery(name: &str, apps: Vec<(&str, App)>, width: u16, height: u16) {
 
 #[test]
 fn namespaces() {
-    let app = testing::namespaces();
-    at_all_sizes("namespaces", &app);
-    colored("namespaces", testing::ordered(testing::namespaces(), 3));
+    let mut app = testing::namespaces();
+    at_all_sizes("namespaces", &mut app);
+    at_all_sizes(
+        "namespaces_by_writes",
+        &mut testing::ordered(testing::namespaces(), 3),
+    );
     ascii("namespaces", testing::ordered(testing::namespaces(), 0));
     let blank = || testing::blank(Screen::Namespaces);
     let mut failed = blank();
@@ -64,10 +59,9 @@ fn namespaces() {
 
 #[test]
 fn the_browser() {
-    at_all_sizes("browser", &testing::browser());
-    colored("browser", testing::browser());
+    at_all_sizes("browser", &mut testing::browser());
     ascii("browser", testing::browser());
-    at_all_sizes("browser_value", &testing::large());
+    at_all_sizes("browser_value", &mut testing::large());
     let with = |change: fn(&mut App)| {
         let mut app = testing::browser();
         change(&mut app);
@@ -164,8 +158,7 @@ fn a_value_scrolls_by_the_rows_that_are_seen() {
 
 #[test]
 fn the_watch() {
-    at_all_sizes("watch", &testing::watch());
-    colored("watch", testing::watch());
+    at_all_sizes("watch", &mut testing::watch());
     ascii("watch", testing::watch());
     let with = |change: fn(&mut App)| {
         let mut app = testing::watch();
@@ -223,13 +216,10 @@ fn what_is_open_above_a_screen() {
     let over = testing::over;
     let removal = || over(Overlay::Dialog(testing::removal()));
     let palette = || over(Overlay::Palette(testing::palette()));
-    at_all_sizes("overlay_dialog", &removal());
-    at_all_sizes("overlay_form", &over(Overlay::Dialog(testing::form())));
-    at_all_sizes("overlay_palette", &palette());
-    at_all_sizes("overlay_help", &over(Overlay::Help { scroll: 0 }));
-    colored("overlay_dialog", removal());
-    colored("overlay_form", over(Overlay::Dialog(testing::form())));
-    colored("overlay_palette", palette());
+    at_all_sizes("overlay_dialog", &mut removal());
+    at_all_sizes("overlay_form", &mut over(Overlay::Dialog(testing::form())));
+    at_all_sizes("overlay_palette", &mut palette());
+    at_all_sizes("overlay_help", &mut over(Overlay::Help { scroll: 0 }));
     ascii("overlay_dialog", removal());
     ascii("overlay_palette", palette());
 
