@@ -142,7 +142,6 @@ fn tick(app: &mut App) -> Effects {
     }
     let mut effects = cluster::tick(app);
     effects.extend(namespaces::tick(app));
-    effects.extend(raft::tick(app));
     effects.extend(browser::tick(app));
     effects.extend(watch::tick(app));
     effects

@@ -1,5 +1,7 @@
 //! Screen 3: elections, the log's growth, the end of the log.
 
+use std::time::Instant;
+
 use common::types::LogLine;
 
 use super::{Narrowing, Selection};
@@ -11,6 +13,10 @@ pub(crate) struct RaftScreen {
     pub(crate) tail: Vec<LogLine>,
     /// Whose log that is, by name.
     pub(crate) of: Option<String>,
+    /// When it was told.
+    pub(crate) told: Option<Instant>,
+    /// Whether most of it was new then: it goes by faster than anybody reads.
+    pub(crate) rushes: bool,
     pub(crate) selection: Selection,
     pub(crate) narrowing: Narrowing,
     /// Whether the elections have the keys that move; else the log has.

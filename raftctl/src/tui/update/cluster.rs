@@ -44,7 +44,7 @@ fn ask(app: &mut App) -> Effects {
     let (now, interval) = (app.now, app.settings.interval);
     let leader = app.cluster.survey.as_ref().and_then(leader_id);
     let leader = leader.and_then(|id| app.cluster.main_address(id).map(str::to_owned));
-    let shows_log = app.screen == Screen::Raft && app.frozen.is_none();
+    let shows_log = app.screen == Screen::Raft && app.frozen.is_none() && raft::is_due(app);
     let namespaces = app.screen == Screen::Namespaces;
     let mut effects = Effects::new();
     for (address, probe) in &mut app.cluster.probes {

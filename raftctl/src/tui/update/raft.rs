@@ -1,16 +1,20 @@
 //! Screen 3: the end of the leader's log.
 
+use std::time::{Duration, Instant};
+
 use common::types::LogLine;
 
 use super::lists;
-use crate::tui::{
-    app::{App, Screen},
-    message::Effects,
-};
+use crate::tui::app::{App, Screen};
 
-/// Nothing runs by itself here: the tail comes with the leader's answers.
-pub(crate) fn tick(_app: &mut App) -> Effects {
-    Effects::new()
+/// Between two looks at a log that goes by too fast to be read: a look costs the leader most there.
+const RUSH: Duration = Duration::from_secs(1);
+
+/// Whether it is time to look at the log.
+pub(super) fn is_due(app: &App) -> bool {
+    let told = app.raft.told;
+    let again = |told: Instant| app.now.saturating_duration_since(told) >= RUSH;
+    !app.raft.rushes || told.is_none_or(again)
 }
 
 /// Takes in the end of the leader's log.
@@ -19,8 +23,13 @@ pub(super) fn told(app: &mut App, leader: &str, tail: Vec<LogLine>) {
         return;
     }
     if app.raft.of.as_deref() == Some(leader) && app.raft.tail == tail {
+        app.raft.rushes = false;
         return;
     }
+    let known = app.raft.tail.last().map_or(0, |line| line.index);
+    let new = tail.iter().filter(|line| line.index > known).count();
+    app.raft.rushes = app.raft.told.is_some() && new > tail.len() / 2;
+    app.raft.told = Some(app.now);
     // The selection stays on its line; on the newest one it follows.
     let at = app.raft.selection.at;
     let selected = lists::log(app).get(at).map(|line| line.index);
@@ -51,6 +60,21 @@ mod tests {
             key: Some(format!("k{index}").into()),
             size: 40,
         }
+    }
+
+    #[test]
+    fn a_log_that_rushes_by_is_looked_at_less_often() {
+        let mut app = app();
+        told(&mut app, "n2", (1..=10).map(line).collect());
+        assert!(is_due(&app), "the first look says nothing of its speed");
+        told(&mut app, "n2", (3..=12).map(line).collect());
+        assert!(is_due(&app));
+        told(&mut app, "n2", (30..=39).map(line).collect());
+        assert!(!is_due(&app));
+        app.now += RUSH;
+        assert!(is_due(&app));
+        told(&mut app, "n2", (30..=39).map(line).collect());
+        assert!(is_due(&app), "it stands still");
     }
 
     #[test]
