@@ -263,6 +263,11 @@ async fn every_size_and_every_content_is_shown() {
     screen.press("5");
     screen.expect("large");
     assert!(!screen.text().contains('\u{1b}'));
+    // The program may see one change of size in place of two, to the size that it has.
+    screen.resize(40, 10);
+    screen.resize(120, 35);
+    screen.expect("large");
+    screen.expect("q quit");
     quit(screen);
 }
 
@@ -300,6 +305,8 @@ async fn without_colour_and_without_unicode_it_is_all_there() {
         screen.press(key);
         screen.wait("a picture", |screen| screen.text().is_ascii());
     }
+    screen.expect("Esc close");
+    assert!(screen.text().is_ascii(), "{}", screen.text());
     assert!(!screen.colored().contains(";5;"), "{}", screen.colored());
     assert!(!screen.colored().contains("8;2;"), "{}", screen.colored());
     close(&mut screen);

@@ -41,6 +41,7 @@ use std::{
 };
 
 use common::Client;
+use crossterm::event::Event;
 use ratatui::{
     Terminal,
     backend::{Backend, CrosstermBackend},
@@ -208,13 +209,19 @@ where
 
     async fn incoming(&mut self, incoming: Incoming) -> Result<(), Failure> {
         match incoming {
-            Incoming::Event(event) => match terminal::message(event) {
-                Some(message) => {
-                    self.urgent = true;
-                    self.take(message).await
+            Incoming::Event(event) => {
+                // Also back to the size before: what was cut off meanwhile is gone.
+                if matches!(event, Event::Resize(..)) {
+                    self.anew()?;
                 }
-                None => Ok(()),
-            },
+                match terminal::message(event) {
+                    Some(message) => {
+                        self.urgent = true;
+                        self.take(message).await
+                    }
+                    None => Ok(()),
+                }
+            }
             Incoming::Signal(caught) => {
                 self.ended = Some(caught);
                 self.app.quit = true;
