@@ -6,6 +6,7 @@
 //! ```text
 //! cluster      the harness: members as child processes, connections, raftctl, a terminal
 //! journal      writers whose every outcome is recorded, and the check that nothing was lost
+//! faults       what is done to a running cluster from outside
 //!
 //! formation    a cluster from a static list, in every order; stop and start
 //! kv           keys and values through every member; consistency of reads
@@ -40,6 +41,7 @@
 //! ```
 
 mod cluster;
+mod faults;
 mod journal;
 
 mod activity;

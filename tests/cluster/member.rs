@@ -5,6 +5,10 @@ use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -24,6 +28,7 @@ pub(crate) struct Member {
     settings: Vec<String>,
     environment: Vec<(String, OsString)>,
     process: Option<Child>,
+    identity: Arc<AtomicU32>,
     paused: bool,
 }
 
@@ -39,6 +44,7 @@ impl Member {
             settings: Vec::new(),
             environment: Vec::new(),
             process: None,
+            identity: Arc::default(),
             paused: false,
         }
     }
@@ -55,11 +61,6 @@ impl Member {
     /// The address on which members talk to each other.
     pub(crate) fn peer(&self) -> &str {
         &self.peer
-    }
-
-    /// Listens elsewhere for other members than where it tells them to call.
-    pub(crate) fn listen_for_peers_on(&mut self, address: &str) {
-        address.clone_into(&mut self.peer);
     }
 
     /// Its data directory.
@@ -89,7 +90,8 @@ impl Member {
         data.clone_into(&mut self.data);
     }
 
-    /// Listens for other members elsewhere from the next start on: they cannot reach it there.
+    /// Listens for other members elsewhere from the next start on, and tells nobody: they call
+    /// where it was.
     pub(crate) fn set_peer(&mut self, peer: &str) {
         peer.clone_into(&mut self.peer);
     }
@@ -135,6 +137,7 @@ impl Member {
             .stderr(self.output_file("stderr"))
             .spawn()
             .expect("raftnoded starts");
+        self.identity.store(child.id(), Ordering::Relaxed);
         self.process = Some(child);
     }
 
@@ -149,6 +152,11 @@ impl Member {
     /// The id of its process.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.as_ref().expect("a running member").id()
+    }
+
+    /// The id of its last process, for those who outlive a borrow; 0 before the first start.
+    pub(crate) fn identity(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.identity)
     }
 
     /// Whether it was started and not yet killed or seen to exit.
