@@ -79,6 +79,23 @@ impl Member {
         fs::remove_dir_all(&self.data).expect("the data directory is removed");
     }
 
+    /// Copies its data directory to a place that is not there yet.
+    pub(crate) fn copy_data(&self, to: &Path) {
+        let mut directories = vec![(self.data.clone(), to.to_owned())];
+        while let Some((from, to)) = directories.pop() {
+            fs::create_dir(&to).expect("a directory");
+            for entry in fs::read_dir(from).expect("a directory") {
+                let entry = entry.expect("an entry");
+                let target = to.join(entry.file_name());
+                if entry.file_type().expect("a type").is_dir() {
+                    directories.push((entry.path(), target));
+                } else {
+                    fs::copy(entry.path(), target).expect("a copy");
+                }
+            }
+        }
+    }
+
     /// Uses other addresses from the next start on.
     pub(crate) fn move_to(&mut self, client: &str, peer: &str) {
         client.clone_into(&mut self.client);
