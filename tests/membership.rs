@@ -75,7 +75,11 @@ pub(crate) async fn members(cluster: &Cluster) -> Option<Vec<Member>> {
 }
 
 /// Waits until the cluster has exactly these voters and learners, by name, and no change is left.
-pub(crate) async fn wait_for_members(cluster: &Cluster, voters: &[&str], learners: &[&str]) -> Vec<Member> {
+pub(crate) async fn wait_for_members(
+    cluster: &Cluster,
+    voters: &[&str],
+    learners: &[&str],
+) -> Vec<Member> {
     let what = format!("voters {voters:?} and learners {learners:?}");
     wait_for(&what, async || {
         let members = members(cluster).await?;

@@ -28,8 +28,9 @@ pub(crate) struct Member {
     settings: Vec<String>,
     environment: Vec<(String, OsString)>,
     process: Option<Child>,
-    identity: Arc<AtomicU32>,
     paused: bool,
+    /// The id of the process, for those who watch it beside the test; 0 while there is none.
+    watched: Arc<AtomicU32>,
 }
 
 impl Member {
@@ -44,8 +45,8 @@ impl Member {
             settings: Vec::new(),
             environment: Vec::new(),
             process: None,
-            identity: Arc::default(),
             paused: false,
+            watched: Arc::default(),
         }
     }
 
@@ -154,7 +155,7 @@ impl Member {
             .stderr(self.output_file("stderr"))
             .spawn()
             .expect("raftnoded starts");
-        self.identity.store(child.id(), Ordering::Relaxed);
+        self.watched.store(child.id(), Ordering::Relaxed);
         self.process = Some(child);
     }
 
@@ -171,9 +172,16 @@ impl Member {
         self.process.as_ref().expect("a running member").id()
     }
 
-    /// The id of its last process, for those who outlive a borrow; 0 before the first start.
-    pub(crate) fn identity(&self) -> Arc<AtomicU32> {
-        Arc::clone(&self.identity)
+    /// The id of whatever process it has, 0 for none: follows every start and end.
+    pub(crate) fn watched(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.watched)
+    }
+
+    /// It has no process any more.
+    fn ended(&mut self) {
+        self.watched.store(0, Ordering::Relaxed);
+        self.process = None;
+        self.paused = false;
     }
 
     /// Whether it was started and not yet killed or seen to exit.
@@ -198,13 +206,13 @@ impl Member {
         }
     }
 
-    /// SIGKILL, and waits until the process is gone.
-    pub(crate) fn kill(&mut self) {
+    /// SIGKILL, and waits until the process is gone; returns what it ended with.
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
         self.send_kill();
-        if let Some(mut process) = self.process.take() {
-            process.wait().expect("an own child can be waited for");
-        }
-        self.paused = false;
+        let process = self.process.as_mut()?;
+        let status = process.wait().expect("an own child can be waited for");
+        self.ended();
+        Some(status)
     }
 
     /// SIGTERM: asks it to stop.
@@ -236,7 +244,7 @@ impl Member {
             process.try_wait().expect("an own child can be waited for")
         })
         .await;
-        self.process = None;
+        self.ended();
         status
     }
 
@@ -245,7 +253,7 @@ impl Member {
         if let Some(process) = &mut self.process
             && let Ok(Some(_)) = process.try_wait()
         {
-            self.process = None;
+            self.ended();
         }
         self.process.is_none()
     }

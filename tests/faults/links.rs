@@ -49,7 +49,10 @@ use std::{
 
 use tokio::{runtime::Runtime, sync::watch};
 
-use crate::cluster::{Cluster, Member, free_port};
+use crate::{
+    cluster::{Cluster, free_port},
+    scenario::Plan,
+};
 use port::Port;
 use way::Way;
 pub(crate) use way::{Delay, Seen};
@@ -72,7 +75,7 @@ struct Network {
 /// The members behind the proxies, and the ways between them.
 #[derive(Default)]
 struct Places {
-    /// The process of each member; 0 for one that was never started.
+    /// The process of each member; 0 for none.
     processes: Vec<Arc<AtomicU32>>,
     /// From each to each, and from each to itself, which nobody uses.
     ways: Vec<Vec<Arc<Way>>>,
@@ -146,19 +149,6 @@ impl Links {
         let port = Port::new(Arc::clone(&self.network), index, address, target);
         let runtime = self.runtime.as_ref().expect("there until it is dropped");
         runtime.spawn(port.run());
-    }
-
-    /// Puts a further node behind a proxy before it is started; its index must be the next one.
-    /// Returns the address that others are to be told.
-    pub(crate) fn add(&self, member: &mut Member) -> String {
-        let address = format!("127.0.0.1:{}", free_port());
-        member.set(&["--peer-advertise", &address]);
-        self.put_before(
-            address.parse().expect("an address"),
-            member.peer().parse().expect("an address"),
-            member.identity(),
-        );
-        address
     }
 
     /// Nothing arrives at `to` that `from` sends.
@@ -274,8 +264,15 @@ impl Cluster {
             let address = member.peer().parse().expect("an address");
             let own = format!("127.0.0.1:{}", free_port());
             member.set_peer(&own);
-            links.put_before(address, own.parse().expect("an address"), member.identity());
+            links.put_before(address, own.parse().expect("an address"), member.watched());
         }
         (cluster, links)
+    }
+}
+
+impl Plan {
+    /// The members, behind links, as nobody has started them yet.
+    pub(crate) fn prepare_behind_links(&self) -> (Cluster, Links) {
+        Cluster::prepare_behind_links(self.members, &self.arguments(), self.seed)
     }
 }
