@@ -1,0 +1,18 @@
+//! The scenarios: which faults, in which order. What each run checks is [`Run`](crate::scenario::Run)'s
+//! affair. The number in a test's name is that of the scenario.
+//!
+//! ```text
+//! processes    1 the leader is killed; 2 the leader is paused; 7 two of three are gone
+//! partitions   3 the leader is cut off; 4 cuts of one direction, and a bridge between two halves
+//! latency      5 slow links whose connections break in the middle of a frame
+//! laggard      11 a follower needs a snapshot, and is killed before and after it installs it
+//! members      12 members are replaced, wiped and copied while others are killed
+//! overload     15 the leader is given more than it can take
+//! ```
+
+mod laggard;
+mod latency;
+mod members;
+mod overload;
+mod partitions;
+mod processes;
