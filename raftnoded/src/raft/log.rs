@@ -16,7 +16,8 @@
 //! asynchronous threads.
 
 mod begin;
-mod index;
+pub(super) mod index;
+pub(super) mod journal;
 mod read;
 pub mod tail;
 #[cfg(test)]
@@ -26,7 +27,7 @@ use std::{
     collections::VecDeque,
     io,
     ops::ControlFlow,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,9 +41,10 @@ use super::{
     codec::{self, ENTRY_HEAD},
     types::{Entry, LogId, TypeConfig, Vote, log_id},
 };
-use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
+use crate::wal::{OpenError, Options, Position, RecordRef, Visit, Wal, WalStats};
 pub use index::Stamp;
 use index::{Fault, Index, record};
+use journal::Journal;
 use read::Reader;
 
 /// Bytes of newest entries kept in memory.
@@ -94,7 +96,7 @@ pub struct LogStore {
 }
 
 struct Shared {
-    wal: Wal,
+    journal: Box<dyn Journal>,
     segment_bytes: u64,
     state: Mutex<State>,
 }
@@ -117,12 +119,24 @@ impl LogStore {
         options: Options,
         on_failure: Box<dyn Fn(&io::Error) + Send + Sync>,
     ) -> Result<Self, LogError> {
+        let segment_bytes = u64::from(options.segment_bytes);
+        Self::recover(directory, segment_bytes, |directory, visit| {
+            let wal = Wal::open(directory, options, on_failure, visit)?;
+            Ok(Box::new(wal))
+        })
+    }
+
+    /// A log over the journal that `open` opens, with what it then visits. Positions of the journal
+    /// count in segments of so many bytes.
+    pub(super) fn recover(
+        directory: PathBuf,
+        segment_bytes: u64,
+        open: impl FnOnce(&Path, &mut Visit<'_>) -> Result<Box<dyn Journal>, OpenError>,
+    ) -> Result<Self, LogError> {
         let mut index = Index::default();
         let mut fault = None;
-        let opened = Wal::open(
+        let opened = open(
             &directory,
-            options,
-            on_failure,
             &mut |position, found| match index.replay(position, &found) {
                 Ok(()) => ControlFlow::Continue(()),
                 Err(found) => {
@@ -142,11 +156,10 @@ impl LogStore {
             Some(Fault::Newer(reason)) => return Err(LogError::Newer { directory, reason }),
             None => {}
         }
-        let wal = opened?;
         Ok(Self {
             shared: Arc::new(Shared {
-                wal,
-                segment_bytes: u64::from(options.segment_bytes),
+                journal: opened?,
+                segment_bytes,
                 state: Mutex::new(State {
                     index,
                     ..State::default()
@@ -167,7 +180,7 @@ impl LogStore {
     /// # Errors
     /// The failure of the log, now or earlier.
     pub fn close(&self) -> io::Result<()> {
-        self.shared.wal.close()
+        self.shared.journal.close()
     }
 
     /// Bytes of log from an index on, approximately: what a restart would replay.
@@ -175,7 +188,7 @@ impl LogStore {
         let state = self.state();
         match state.index.position(index.max(state.index.first())) {
             Some(start) => self
-                .linear(self.shared.wal.end())
+                .linear(self.shared.journal.end())
                 .saturating_sub(self.linear(start)),
             None => 0,
         }
@@ -189,7 +202,7 @@ impl LogStore {
     /// The greatest index up to which the log can be purged so that about `keep` bytes of entries
     /// stay; none if it holds less.
     pub fn purgeable(&self, keep: u64) -> Option<u64> {
-        let bound = self.linear(self.shared.wal.end()).checked_sub(keep)?;
+        let bound = self.linear(self.shared.journal.end()).checked_sub(keep)?;
         let (segment, offset) = (
             bound / self.shared.segment_bytes,
             bound % self.shared.segment_bytes,
@@ -204,12 +217,12 @@ impl LogStore {
     /// # Errors
     /// If the directory cannot be read.
     pub fn disk_bytes(&self) -> io::Result<u64> {
-        self.shared.wal.disk_bytes()
+        self.shared.journal.disk_bytes()
     }
 
     /// Counts and latencies of the syncs since the log was opened.
     pub fn stats(&self) -> WalStats {
-        self.shared.wal.stats()
+        self.shared.journal.stats()
     }
 
     /// The index of the last entry; 0 if there is none.
@@ -219,12 +232,12 @@ impl LogStore {
 
     /// See [`Wal::is_space_low`].
     pub fn is_space_low(&self) -> bool {
-        self.shared.wal.is_space_low()
+        self.shared.journal.is_space_low()
     }
 
     /// See [`Wal::make_room`].
     pub fn make_room(&self) {
-        self.shared.wal.make_room();
+        self.shared.journal.make_room();
     }
 
     /// Whose log this is; none if it was never stamped.
@@ -255,7 +268,7 @@ impl LogStore {
     /// Queues records that no caller waits for; returns where they will lie.
     fn note(&self, records: &[RecordRef<'_>]) -> io::Result<Vec<Position>> {
         self.shared
-            .wal
+            .journal
             .append(records, None)
             .map_err(io::Error::other)
     }
@@ -267,7 +280,7 @@ impl LogStore {
     ) -> io::Result<impl Future<Output = io::Result<()>> + Send + use<>> {
         let (synced, wait) = tokio::sync::oneshot::channel();
         self.shared
-            .wal
+            .journal
             .append(
                 records,
                 Some(Box::new(move |result| {
@@ -347,7 +360,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let mut state = self.state();
         let positions = self
             .shared
-            .wal
+            .journal
             .append(
                 &records,
                 Some(Box::new(move |result| callback.io_completed(result))),
@@ -420,7 +433,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         // They may lie in two segments: the first of them must stay too.
         if let Some(first) = self.note(&records)?.first() {
             let needed = state.index.oldest_needed(first.segment());
-            self.shared.wal.release(needed);
+            self.shared.journal.release(needed);
         }
         Ok(())
     }

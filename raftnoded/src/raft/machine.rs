@@ -27,6 +27,7 @@ use openraft::{
 use tempfile::TempPath;
 
 use super::{
+    blocking,
     clock::{self, Clock},
     codec,
     roster::{Roster, highest_id},
@@ -145,9 +146,7 @@ impl Machine {
         // What takes long in one piece must not hold up heartbeats.
         let done = if self.engine.may_block() || steps.iter().any(Step::is_heavy) {
             let engine = Arc::clone(&self.engine);
-            tokio::task::spawn_blocking(move || apply(&*engine, steps))
-                .await
-                .map_err(io::Error::other)??
+            blocking::run(move || apply(&*engine, steps)).await??
         } else {
             apply(&*self.engine, steps)?
         };
@@ -164,9 +163,7 @@ impl Machine {
         if let Some(last) = last {
             if done.events.len() > MANY_EVENTS {
                 let (hub, events) = (self.hub.clone(), done.events);
-                tokio::task::spawn_blocking(move || hub.publish(last.index(), events))
-                    .await
-                    .map_err(io::Error::other)?;
+                blocking::run(move || hub.publish(last.index(), events)).await?;
             } else {
                 self.hub.publish(last.index(), done.events);
             }
@@ -363,7 +360,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
         let covered = meta.last_log_id.map_or(0, |id| id.index() + 1);
-        let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
+        let bytes = blocking::run(move || -> io::Result<u64> {
             let file = match snapshot {
                 SnapshotData::File(file) => file,
                 SnapshotData::View(view) => {
@@ -386,8 +383,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
                 Ok(engine.disk_bytes())
             }
         })
-        .await
-        .map_err(io::Error::other)??;
+        .await??;
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         let clock = store::clock(&*self.engine).map_err(io::Error::other)?;
         self.clock.observe(clock);
@@ -432,7 +428,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
         let covered = durable_in(&*view).map_err(io::Error::other)?;
-        let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
+        let bytes = blocking::run(move || -> io::Result<u64> {
             if volatile {
                 files.save(view, cluster_id, covered)
             } else {
@@ -440,8 +436,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
                 Ok(engine.disk_bytes())
             }
         })
-        .await
-        .map_err(io::Error::other)?;
+        .await?;
         let snapshot = snapshot_of(Arc::clone(&self.view))?;
         let bytes = match bytes {
             Ok(bytes) => bytes,

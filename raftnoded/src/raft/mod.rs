@@ -35,6 +35,7 @@
 
 mod barrier;
 mod batcher;
+mod blocking;
 pub mod clock;
 mod codec;
 mod compaction;
@@ -55,6 +56,8 @@ mod room;
 mod roster;
 pub mod salvage;
 mod server;
+#[cfg(test)]
+mod simulation;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -443,9 +446,7 @@ impl Consensus {
         // The core may have stopped by itself; its reason was reported then.
         let _ = self.raft.shutdown().await;
         let log = self.log.clone();
-        tokio::task::spawn_blocking(move || log.close())
-            .await
-            .map_err(io::Error::other)?
+        blocking::run(move || log.close()).await?
     }
 }
 

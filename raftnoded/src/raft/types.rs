@@ -3,8 +3,13 @@
 use std::fmt;
 
 use bytes::Bytes;
+#[cfg(not(test))]
+use openraft::impls::TokioRuntime as Runtime;
 use serde::{Deserialize, Serialize};
 
+/// A simulation must choose what openraft draws at random, and end the tasks it spawns.
+#[cfg(test)]
+use super::simulation::runtime::Runtime;
 use crate::store::{Outcome, Rejection};
 
 /// A write on its way through the log: a [`Command`](crate::store::Command) in its replicated
@@ -69,6 +74,7 @@ openraft::declare_raft_types!(
         Node = MemberInfo,
         Term = u64,
         LeaderId = openraft::impls::leader_id_std::LeaderId<Self::Term, Self::NodeId>,
+        AsyncRuntime = Runtime,
 );
 
 pub(super) type LogId = openraft::alias::LogIdOf<TypeConfig>;

@@ -71,7 +71,7 @@ impl LogStore {
             let mut state = self.state();
             let positions = self
                 .shared
-                .wal
+                .journal
                 .append(
                     &records,
                     Some(Box::new(move |result| {

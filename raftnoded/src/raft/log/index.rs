@@ -16,7 +16,7 @@ use super::super::{
 use crate::wal::{Position, RecordRef};
 
 /// Kinds of records beside the entries of [`kind`].
-pub(super) mod record {
+pub(in crate::raft) mod record {
     pub(in crate::raft) const VOTE: u8 = 16;
     pub(in crate::raft) const COMMITTED: u8 = 17;
     /// Entries behind `index` are void. With a payload: all are.

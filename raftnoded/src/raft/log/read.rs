@@ -11,7 +11,7 @@ use openraft::{OptionalSend, RaftLogReader};
 
 use super::{
     super::{
-        codec,
+        blocking, codec,
         types::{Entry, LogId, TypeConfig, Vote},
     },
     LogStore, size_of,
@@ -69,9 +69,7 @@ impl LogStore {
             }
         }
         let log = self.clone();
-        tokio::task::spawn_blocking(move || log.read_files(start, end, max_bytes))
-            .await
-            .map_err(io::Error::other)?
+        blocking::run(move || log.read_files(start, end, max_bytes)).await?
     }
 
     /// The same from the files. Blocks.
@@ -101,7 +99,7 @@ impl LogStore {
             });
             let bytes = usize::try_from(bytes).unwrap_or(usize::MAX).min(READ_BYTES);
             let before = wanted;
-            for (position, found) in self.shared.wal.read_range(from, bytes)? {
+            for (position, found) in self.shared.journal.read_range(from, bytes)? {
                 let expected = self.state().index.position(wanted);
                 if wanted >= end || expected != Some(position) {
                     // A mark, or an entry that a later truncation made void.

@@ -47,7 +47,7 @@ impl LogStore {
     pub fn tail(&self, count: usize) -> io::Result<Vec<Line>> {
         let (start, cached_from, cached) = {
             let state = self.state();
-            let start = start(&state, self.shared.wal.end(), count);
+            let start = start(&state, self.shared.journal.end(), count);
             let cached_from = state.index.next() - state.cache.len() as u64;
             let skip = usize::try_from(start.saturating_sub(cached_from)).unwrap_or(usize::MAX);
             let cached: Vec<Entry> = state.cache.iter().skip(skip).cloned().collect();

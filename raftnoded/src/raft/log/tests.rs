@@ -17,7 +17,7 @@ fn open(directory: &std::path::Path) -> Result<LogStore, LogError> {
 
 /// Bytes that are left in the segment which is written to.
 fn left(log: &LogStore) -> u32 {
-    (16 << 10) - log.shared.wal.end().offset()
+    (16 << 10) - log.shared.journal.end().offset()
 }
 
 #[tokio::test]
@@ -43,9 +43,9 @@ async fn the_marks_of_a_purge_outlive_it_wherever_the_end_of_a_segment_falls() {
             payload: Payload::Normal(Proposal(vec![0; payload as usize].into())),
         };
         log.append([entry], IOFlushed::noop()).await.unwrap();
-        let before = log.shared.wal.end().segment();
+        let before = log.shared.journal.end().segment();
         log.purge(id).await.unwrap();
-        split += u32::from(left(&log) > (11 << 10) && log.shared.wal.end().segment() > before);
+        split += u32::from(left(&log) > (11 << 10) && log.shared.journal.end().segment() > before);
         // Makes all of it durable, and the released segments go.
         log.save_vote(&Vote::new(2, 1)).await.unwrap();
         log.close().unwrap();
