@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! cluster      the harness: members as child processes, connections, raftctl, a terminal
+//! faults       disks that are cut off or filled
 //! journal      writers whose every outcome is recorded, and the check that nothing was lost
 //!
 //! formation    a cluster from a static list, in every order; stop and start
@@ -40,6 +41,7 @@
 //! ```
 
 mod cluster;
+mod faults;
 mod journal;
 
 mod activity;

@@ -4,6 +4,7 @@
 //! and transfers share one; a snapshot opens its own. Append requests are pipelined: a few may be
 //! on their way before the first is answered, and answers come in order.
 
+pub(super) mod acknowledged;
 pub(super) mod addresses;
 mod pipeline;
 mod snapshot;
@@ -26,9 +27,9 @@ use openraft::{
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::{Backoff, RPCOption, RaftNetworkFactory, v2::RaftNetworkV2},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
-        TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
-        VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError,
+        StreamAppendResult, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse,
+        VoteRequest, VoteResponse,
     },
 };
 use tokio::{
@@ -46,10 +47,11 @@ use super::{
         TransferReply,
     },
     room::Room,
-    standing::Dismissal,
+    standing::{Dismissal, Verdict},
     transfers::Transfers,
-    types::{MemberInfo, TypeConfig, Vote},
+    types::{LogId, MemberInfo, TypeConfig, Vote},
 };
+use acknowledged::{Acknowledged, Ledger, Loss};
 use addresses::Addresses;
 use pipeline::Pipeline;
 
@@ -69,6 +71,13 @@ pub(super) struct Me {
     pub(super) incarnation: u64,
 }
 
+impl Me {
+    /// Whether this member, with this data directory, is meant.
+    pub(super) fn is(&self, cluster_id: u128, id: u64, incarnation: u64) -> bool {
+        (self.cluster_id, self.id, self.incarnation) == (cluster_id, id, incarnation)
+    }
+}
+
 /// Another member, and what all calls to it share.
 struct Peer {
     me: Me,
@@ -82,6 +91,8 @@ struct Peer {
     refused: std::sync::Mutex<Option<Instant>>,
     /// What it last said of its room: a [`Level`](crate::disk::Level) as a number.
     level: Arc<AtomicU8>,
+    /// What it has acknowledged.
+    acknowledged: Arc<Acknowledged>,
     /// What all calls to all members share.
     shared: Arc<Shared>,
 }
@@ -97,6 +108,7 @@ pub(super) struct Shared {
     /// Where it is noted who says that this member was removed.
     dismissal: Dismissal,
     elections: Elections,
+    ledger: Ledger,
 }
 
 impl Shared {
@@ -107,6 +119,7 @@ impl Shared {
         addresses: Addresses,
         dismissal: Dismissal,
         elections: Elections,
+        ledger: Ledger,
     ) -> Arc<Self> {
         Arc::new(Self {
             sending: Semaphore::new(1),
@@ -116,6 +129,7 @@ impl Shared {
             addresses,
             dismissal,
             elections,
+            ledger,
         })
     }
 }
@@ -147,7 +161,9 @@ impl Peer {
             ),
             Answer::Refused { message } => message,
             Answer::Removed { by } => {
-                self.shared.dismissal.send_replace(Some(by));
+                self.shared
+                    .dismissal
+                    .send_replace(Some(Verdict::Removed { by }));
                 return Err(removed());
             }
             _ => {
@@ -167,12 +183,57 @@ impl Peer {
         known.unwrap_or_else(|| self.info.peer_address.clone())
     }
 
-    /// Takes note of the room that a member says it has.
-    fn heard(&self, answer: Appended) -> Appended {
+    /// Takes note of what a member answers to the leader of a term: of the room it has, and of how
+    /// far it has the log. openraft must not hear of a log that went back: see [`acknowledged`].
+    fn heard(
+        self: &Arc<Self>,
+        term: u64,
+        answer: Appended,
+    ) -> Result<StreamAppendResult<TypeConfig>, RPCError<TypeConfig>> {
         if self.level.load(Ordering::Relaxed) != answer.level {
             self.level.store(answer.level, Ordering::Relaxed);
         }
-        answer
+        let result = answer.result().map_err(|NoRoom| no_room())?;
+        match &result {
+            Ok(Some(matching)) => self.acknowledged.note(term, *matching),
+            Err(StreamAppendError::Conflict(id)) => {
+                let lacks = self
+                    .acknowledged
+                    .lacks(term, *id, std::time::Instant::now());
+                if let Some(loss) = lacks {
+                    self.tell_loss(term, *id, &loss);
+                    return Err(lost_log());
+                }
+            }
+            Ok(None) | Err(StreamAppendError::HigherVote(_)) => {}
+        }
+        Ok(result)
+    }
+
+    /// Tells the operator, and the member itself, that its log went back.
+    fn tell_loss(self: &Arc<Self>, term: u64, lacks: LogId, loss: &Loss) {
+        if loss.new {
+            tracing::error!(
+                peer = self.id,
+                name = self.info.name,
+                acknowledged = loss.acknowledged.index(),
+                lacks = lacks.index(),
+                "a member has lost log that it had acknowledged: replace it"
+            );
+        }
+        if loss.tell {
+            let purpose = Purpose::LogLost {
+                cluster_id: self.me.cluster_id,
+                id: self.id,
+                incarnation: self.info.incarnation,
+                from: self.me.id,
+                term,
+                acknowledged: loss.acknowledged.into(),
+            };
+            let address = self.address();
+            // Unanswered, it is told again when it next shows that it lacks something.
+            tokio::spawn(async move { peer::ask(&address, purpose, CONNECT).await });
+        }
     }
 
     /// Says when it changes, not at every call.
@@ -250,6 +311,14 @@ fn no_room() -> RPCError<TypeConfig> {
     ))
 }
 
+/// As for [`no_room`]. It cannot be brought up to date.
+fn lost_log() -> RPCError<TypeConfig> {
+    unreachable(&io::Error::new(
+        io::ErrorKind::InvalidData,
+        "it has lost log that it had acknowledged",
+    ))
+}
+
 fn broken(error: &io::Error) -> RPCError<TypeConfig> {
     RPCError::Network(NetworkError::new(error))
 }
@@ -290,6 +359,7 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
                     reachable: AtomicBool::new(true),
                     refused: std::sync::Mutex::new(None),
                     level: self.shared.room.of(target),
+                    acknowledged: self.shared.ledger.of(target),
                     shared: Arc::clone(&self.shared),
                 });
                 self.peers.insert(target, Arc::clone(&peer));
@@ -323,6 +393,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let term = rpc.vote.leader_id.term;
         let single = async {
             let mut lane = self.lane().await.map_err(|error| unreachable(&error))?;
             lane.send(Append(rpc))
@@ -333,12 +404,15 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 Some(Err(error)) => return Err(broken(&error)),
                 None => return Err(broken(&io::ErrorKind::UnexpectedEof.into())),
             };
-            let answer = self.peer.heard(answer).single();
-            if answer.is_ok() {
-                // The member ends the connection after a refusal.
-                self.lane = Some(lane);
-            }
-            answer.map_err(|NoRoom| no_room())
+            Ok(match self.peer.heard(term, answer)? {
+                Ok(matching) => {
+                    // The member ends the connection after a refusal.
+                    self.lane = Some(lane);
+                    AppendEntriesResponse::PartialSuccess(matching)
+                }
+                Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
+                Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
+            })
         };
         tokio::time::timeout(option.soft_ttl(), single)
             .await
@@ -407,9 +481,15 @@ impl RaftNetworkV2<TypeConfig> for Network {
         cancel: impl Future<Output = ReplicationClosed> + openraft::OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let covered = snapshot.meta.last_log_id;
         tokio::select! {
             sent = snapshot::send(&self.peer, vote, snapshot) => match sent {
-                Ok(vote) => Ok(SnapshotResponse::new(vote)),
+                Ok(answer) => {
+                    if let Some(covered) = covered.filter(|_| answer == vote) {
+                        self.peer.acknowledged.note(vote.leader_id.term, covered);
+                    }
+                    Ok(SnapshotResponse::new(answer))
+                }
                 Err(error) => {
                     tracing::warn!(peer = self.peer.id, %error, "snapshot not sent");
                     Err(StreamingError::Unreachable(Unreachable::new(&error)))
@@ -481,7 +561,8 @@ impl Network {
         match self.peer.control(request, option.soft_ttl()).await {
             Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
             Ok(ControlReply::Removed { by }) => {
-                self.peer.shared.dismissal.send_replace(Some(by));
+                let dismissal = &self.peer.shared.dismissal;
+                dismissal.send_replace(Some(Verdict::Removed { by }));
                 Err(unreachable(&removed()))
             }
             Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),
