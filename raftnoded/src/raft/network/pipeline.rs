@@ -17,7 +17,7 @@ use openraft::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::{Peer, broken};
+use super::remote::{Peer, broken};
 use crate::raft::{codec::Append, peer::AppendLane, types::TypeConfig};
 
 /// How long a request may stay unanswered before its connection is given up: a follower's disk may
