@@ -80,6 +80,7 @@ async fn a_directory_in_use_is_refused() {
     );
     assert!(said.contains(&expected), "{said}");
     // The lock goes with the process, however it ends.
+    cluster.leader().await;
     cluster
         .direct(0)
         .await

@@ -24,7 +24,10 @@
 //! - A member that runs with `--fsync never` promises nothing after a power cut, and is not tested
 //!   with one.
 
+mod injected;
+pub(crate) mod log;
 mod place;
+pub(crate) mod sections;
 mod tests;
 mod volume;
 
