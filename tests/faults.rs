@@ -1,9 +1,11 @@
 //! The faults, each as something that is done to a [`Run`](crate::scenario::Run) and seen to happen.
 //!
 //! ```text
+//! disks        power cuts, full disks, damaged files
 //! links        cuts, delays, refusals and resets between members, one direction at a time
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
+pub(crate) mod disks;
 pub(crate) mod links;
 mod processes;
