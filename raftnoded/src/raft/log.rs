@@ -16,6 +16,8 @@
 //! asynchronous threads.
 
 mod begin;
+#[cfg(test)]
+mod fuzz;
 mod index;
 mod read;
 pub mod tail;
