@@ -13,7 +13,7 @@ DEMO := $(CACHE)/demo
 DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
 DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
 
-.PHONY: help setup-compiler setup demo demo-stop bench bench-failover bench-dashboard screenshots test check fix
+.PHONY: help setup-compiler setup demo demo-stop bench bench-failover bench-dashboard screenshots test fuzz check fix
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -31,7 +31,7 @@ endef
 # own TARGET-DIRECTORY: cargo takes what another checkout has built there for this one's, by its time.
 define own
 	if [ "$$(cat $(1)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then
-	  cargo clean --quiet --locked --target-dir $(1) -p common -p raftnoded -p raftctl -p tests
+	  cargo clean --quiet --locked --target-dir $(1) -p common -p raftnoded -p raftctl -p tests -p fuzzing
 	  mkdir -p $(1)
 	  echo "$(CURDIR)" >$(1)/checkout
 	fi
@@ -118,6 +118,18 @@ screenshots: setup-compiler ## Draw the pictures of the README anew, from the re
 
 test: setup ## Install what is missing and run every check
 	@$(MAKE) --no-print-directory check
+
+FUZZ_MINUTES ?= 10
+
+# Without RocksDB, which reads nothing from outside. One input that fails ends its target alone.
+fuzz: setup-compiler ## Feed mutated bytes to all that reads bytes from outside (FUZZ_MINUTES=10 in all)
+	@$(call own,$(CARGO_TARGET_DIR)/demo)
+	targets() {
+	  cargo test --quiet --locked --no-fail-fast --no-default-features -p common -p raftnoded -p raftctl \
+	    --lib --bins --target-dir $(CARGO_TARGET_DIR)/demo -- fuzz:: "$$@"
+	}
+	count=$$(targets --list | grep -c ': test$$')
+	FUZZ_SECONDS=$$(($(FUZZ_MINUTES) * 60 / count)) targets --nocapture --test-threads 1
 
 check: ## Formatting, lints, documentation and all tests; changes nothing
 	@$(call own,$(CARGO_TARGET_DIR))

@@ -2,6 +2,7 @@
 //! works and notices nothing.
 
 mod bystander;
+mod mutated;
 pub(crate) mod wire;
 
 use std::io::Write;

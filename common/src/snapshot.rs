@@ -35,6 +35,8 @@
 //! comes from.
 
 mod encoder;
+#[cfg(test)]
+mod fuzz;
 mod reader;
 #[cfg(test)]
 mod tests;

@@ -561,4 +561,6 @@ fn data_dir(given: &Options, name: &str) -> Result<PathBuf, ConfigError> {
 }
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -491,6 +491,8 @@ hexadecimal!(hex64, u64, "{:016x}");
 hexadecimal!(hex128, u128, "{:032x}");
 
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -25,6 +25,11 @@ pub(super) struct Bystander {
 
 impl Bystander {
     pub(super) fn start(client: Client) -> Self {
+        Self::start_in("default", client)
+    }
+
+    /// The same in another namespace, for where the others have a hold on the keys of `default`.
+    pub(super) fn start_in(namespace: &'static str, client: Client) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let rounds = Arc::new(AtomicU64::new(0));
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&rounds));
@@ -33,9 +38,9 @@ impl Bystander {
             while !stopped.load(Ordering::Relaxed) {
                 let began = Instant::now();
                 let value = counted.fetch_add(1, Ordering::Relaxed).to_string();
-                let put = PutRequest::new("default", "bystander", value.clone());
+                let put = PutRequest::new(namespace, "bystander", value.clone());
                 client.put(put).await.expect("the bystander's put");
-                let get = GetRequest::new("default", "bystander", Consistency::Linearizable);
+                let get = GetRequest::new(namespace, "bystander", Consistency::Linearizable);
                 let found = client.get(get).await.expect("the bystander's get");
                 assert_eq!(found.entry.expect("the key").value, value);
                 slowest = slowest.max(began.elapsed());

@@ -204,7 +204,8 @@ impl Client {
                 }
                 _ => backoff,
             };
-            if Instant::now() + pause >= deadline {
+            // A member may tell any time to wait: beyond what an instant can hold.
+            if pause >= deadline.saturating_duration_since(Instant::now()) {
                 return Err(doubt.unwrap_or_else(|| in_the_end(error, timeout)));
             }
             tokio::time::sleep(pause).await;

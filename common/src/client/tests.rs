@@ -323,6 +323,18 @@ async fn a_member_that_shuts_down_is_left_at_once() {
 }
 
 #[tokio::test]
+async fn a_member_that_asks_for_an_endless_pause_gets_none() {
+    let endless = Error::Overloaded {
+        reason: "full".to_owned(),
+        retry_after: Duration::MAX,
+    };
+    let member = Played::start(1, Greeting::Leads, Answer::Error(endless.clone())).await;
+    let client = Client::connect(config([&member])).await.unwrap();
+    assert_eq!(client.put(put("k")).await, Err(endless));
+    assert_eq!(member.requests(), 1);
+}
+
+#[tokio::test]
 async fn a_member_without_room_is_passed_over_and_nobody_with_room_is_said() {
     let full = Played::start(1, Greeting::Busy, Answer::Done).await;
     let other = Played::start(2, Greeting::Leads, Answer::Done).await;

@@ -7,6 +7,8 @@
 mod batch;
 mod failure;
 mod flow;
+#[cfg(test)]
+mod fuzz;
 mod ledger;
 mod reader;
 mod write;

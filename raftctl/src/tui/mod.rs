@@ -310,4 +310,6 @@ fn unwritten(error: impl std::error::Error + Send + Sync + 'static) -> Failure {
 #[cfg(test)]
 mod figures;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod tests;

@@ -16,6 +16,8 @@
 //! asynchronous threads.
 
 mod begin;
+#[cfg(test)]
+mod fuzz;
 pub(super) mod index;
 pub(super) mod journal;
 mod read;
@@ -70,7 +72,21 @@ pub enum LogError {
         /// What shows it, with both versions.
         reason: String,
     },
-    /// The records do not follow from each other.
+    /// A record of it, though its checksum is right, is none that this log can have.
+    #[error(
+        "log segment {} is damaged at offset {offset}: {reason}; replace this member by an empty \
+         one, and it gets its data from the others",
+        path.display()
+    )]
+    Senseless {
+        /// The segment's file.
+        path: PathBuf,
+        /// Offset of the record in bytes.
+        offset: u32,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Something is missing in it.
     #[error(
         "the log in {} does not hold together: {reason}; replace this member by an empty one, and \
          it gets its data from the others",
@@ -148,20 +164,23 @@ impl LogStore {
                 }
             },
         );
-        let fault = fault.or_else(|| {
-            let checked = opened.is_ok().then(|| index.check());
-            checked?.err().map(Fault::Broken)
-        });
-        match fault {
-            Some(Fault::Broken(reason)) => {
-                return Err(LogError::Inconsistent { directory, reason });
+        let journal = match (opened, fault) {
+            (_, Some(Fault::Newer(reason))) => return Err(LogError::Newer { directory, reason }),
+            (Err(OpenError::Unwanted { path, offset }), Some(Fault::Broken(reason))) => {
+                return Err(LogError::Senseless {
+                    path,
+                    offset,
+                    reason,
+                });
             }
-            Some(Fault::Newer(reason)) => return Err(LogError::Newer { directory, reason }),
-            None => {}
-        }
+            (opened, _) => opened?,
+        };
+        index
+            .check()
+            .map_err(|reason| LogError::Inconsistent { directory, reason })?;
         Ok(Self {
             shared: Arc::new(Shared {
-                journal: opened?,
+                journal,
                 segment_bytes,
                 state: Mutex::new(State {
                     index,

@@ -44,6 +44,8 @@ pub mod double;
 mod elections;
 mod failover;
 pub mod formation;
+#[cfg(test)]
+mod fuzz;
 mod handover;
 pub mod join;
 mod lag;

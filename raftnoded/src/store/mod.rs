@@ -45,6 +45,8 @@ mod delete;
 mod entry;
 mod event;
 mod expiry;
+#[cfg(test)]
+mod fuzz;
 mod hidden;
 mod keys;
 mod kv;

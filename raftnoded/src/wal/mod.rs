@@ -71,6 +71,8 @@
 //! - Callers bound what they queue, by [`Wal::queued_bytes`].
 
 mod error;
+#[cfg(test)]
+mod fuzz;
 mod queue;
 mod read;
 mod record;

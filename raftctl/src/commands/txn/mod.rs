@@ -2,6 +2,8 @@
 
 mod document;
 mod fields;
+#[cfg(test)]
+mod fuzz;
 mod report;
 
 use std::{

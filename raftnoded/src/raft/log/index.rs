@@ -208,6 +208,10 @@ impl Index {
         position: Position,
         found: &RecordRef<'_>,
     ) -> Result<(), Fault> {
+        // Its successor is to have an index, too. No log gets this far: the record is forged or damaged.
+        if found.index == u64::MAX {
+            return Err(format!("a record with the index {}", u64::MAX).into());
+        }
         match found.kind {
             kind::BLANK | kind::COMMAND | kind::MEMBERSHIP => {
                 let next = self.next();
@@ -338,6 +342,32 @@ mod tests {
         assert!(index.replay(at(1, 8), &record(&bytes[..31])).is_err());
         index.replay(at(1, 8), &record(&bytes)).unwrap();
         assert_eq!(index.stamp, Some(stamp));
+    }
+
+    #[test]
+    fn an_index_without_a_successor_is_refused() {
+        for kind in [
+            kind::BLANK,
+            record::COMMITTED,
+            record::TRUNCATE,
+            record::PURGE,
+        ] {
+            let found = RecordRef {
+                kind,
+                term: 1,
+                index: u64::MAX,
+                payload: &[],
+            };
+            let refused = Index::default().replay(at(1, 8), &found);
+            assert!(matches!(refused, Err(Fault::Broken(_))), "{kind}");
+            let found = RecordRef {
+                index: u64::MAX - 1,
+                ..found
+            };
+            let mut index = Index::default();
+            index.replay(at(1, 8), &found).unwrap();
+            let _ = index.check();
+        }
     }
 
     #[test]

@@ -479,3 +479,23 @@ fn other_orders_need_the_whole_listing() {
         }]
     ));
 }
+
+#[test]
+fn a_time_to_live_beyond_any_clock_is_as_none() {
+    let mut app = opened(&["a"]);
+    let endless = Entry {
+        ttl: Some(Duration::MAX),
+        ..entry("a", 100)
+    };
+    for side in [Side::Fresh, Side::Again] {
+        let answer = whole(vec![endless.clone()], 100);
+        page(&mut app, 1, side, answer);
+        assert_eq!(app.browser.rows[0].ends, None);
+    }
+    got(&mut app, endless.key.clone(), Ok(Some(endless)));
+    let shown = &app.browser.value.shown;
+    assert!(
+        matches!(shown, Shown::Value { ends: None, .. }),
+        "{shown:?}"
+    );
+}

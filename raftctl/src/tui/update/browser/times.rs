@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use common::types::Entry;
+
 use super::ask;
 use crate::tui::{
     app::{App, Row, Shown},
@@ -12,6 +14,12 @@ use crate::tui::{
 
 /// They are read again so often after changes, and so often without.
 const PERIODS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(5)];
+
+/// When a key ends that was read at a moment. One that lives for longer than a clock counts ends as
+/// little as one that lives for ever.
+pub(super) fn end(entry: &Entry, at: Instant) -> Option<Instant> {
+    at.checked_add(entry.ttl?)
+}
 
 /// The keys of rows on the screen; all where it is not known what is.
 fn visible(app: &App) -> Vec<&Row> {
@@ -86,7 +94,7 @@ pub(super) fn take(app: &mut App, page: &Page) {
         if row.revision != entry.revision {
             continue;
         }
-        let ends = entry.ttl.map(|ttl| at + ttl);
+        let ends = end(entry, at);
         let differs = match (row.ends, ends) {
             (Some(before), Some(ends)) => {
                 let apart = before.max(ends) - before.min(ends);

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use common::types::{Entry, Event, EventKind};
 
-use super::{PAUSE, forms, selected, shows};
+use super::{PAUSE, forms, selected, shows, times};
 use crate::tui::{
     app::{App, Browser, Flash, Form, Screen, Shown},
     message::{Effect, Effects},
@@ -129,19 +129,20 @@ pub(crate) fn got(app: &mut App, key: Bytes, answer: Result<Option<Entry>, Strin
 fn value(form: Form, entry: Entry, now: std::time::Instant) -> Shown {
     let some = entry.value.len().min(Shown::PREVIEW);
     let whole = some == entry.value.len();
+    let ends = times::end(&entry, now);
     // A part of a large value would keep all of it.
     let head = match whole {
         true => entry.value,
         false => Bytes::copy_from_slice(&entry.value[..some]),
     };
     Shown::Value {
+        ends,
         lines: forms::lines(form, &head, whole),
         key: entry.key,
         size: entry.size,
         revision: entry.revision,
         create_revision: entry.create_revision,
         version: entry.version,
-        ends: entry.ttl.map(|ttl| now + ttl),
         lease: entry.lease,
         head,
     }

@@ -181,12 +181,12 @@ fn extend(browser: &mut Browser, side: Side, page: Page, now: Instant) {
 
 fn row(entry: Entry, at: Instant) -> Row {
     Row {
+        ends: times::end(&entry, at),
         key: entry.key,
         size: entry.size,
         version: entry.version,
         revision: entry.revision,
         create_revision: entry.create_revision,
-        ends: entry.ttl.map(|ttl| at + ttl),
         flash: None,
     }
 }
