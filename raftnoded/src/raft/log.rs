@@ -298,6 +298,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        failpoint!(LogVoteBefore);
         let synced = {
             let mut state = self.state();
             let payload = codec::encode_vote(*vote);
@@ -310,7 +311,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             state.index.vote = Some(*vote);
             synced
         };
-        synced.await
+        synced.await?;
+        failpoint!(LogVoteAfter);
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -331,6 +334,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        failpoint!(LogAppendBefore);
         let entries: Vec<Entry> = entries.into_iter().collect();
         let payloads: Vec<(u8, Bytes)> = entries.iter().map(codec::payload_of).collect();
         let records: Vec<RecordRef<'_>> = entries
@@ -362,6 +366,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         {
             state.cached_bytes -= size_of(&old);
         }
+        failpoint!(LogAppendAfter);
         Ok(())
     }
 
@@ -387,6 +392,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
+        failpoint!(LogPurgeBefore);
         let mut state = self.state();
         let before = state.index.first();
         state.index.purge(id);
@@ -420,6 +426,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let active = self.shared.wal.end().segment();
         let needed = state.index.oldest_needed(active);
         self.shared.wal.release(needed);
+        failpoint!(LogPurgeAfter);
         Ok(())
     }
 }
