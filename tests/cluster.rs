@@ -28,7 +28,7 @@ use common::{
 };
 use tempfile::TempDir;
 
-pub(crate) use direct::{Direct, greet, within};
+pub(crate) use direct::{Direct, answer, greet, within};
 pub(crate) use member::{Member, daemon};
 pub(crate) use ports::free_port;
 pub(crate) use proxy::Proxy;

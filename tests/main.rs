@@ -6,6 +6,10 @@
 //! ```text
 //! cluster      the harness: members as child processes, connections, raftctl, a terminal
 //! journal      writers whose every outcome is recorded, and the check that nothing was lost
+//! history      the calls of clients under faults: what was asked, what came back, when
+//! workload     what those clients do
+//! scenario     a cluster with such clients at work, from its start to the checks at its end
+//! faults       what is done to it
 //!
 //! formation    a cluster from a static list, in every order; stop and start
 //! kv           keys and values through every member; consistency of reads
@@ -37,10 +41,15 @@
 //! pictures     the pictures of the README: made from the real program, on request
 //! figures      what a change of leader, and a dashboard, cost; printed, on request
 //! readme       the tour of the README, as written
+//! scenarios    the fifteen fault scenarios
 //! ```
 
 mod cluster;
+mod faults;
+mod history;
 mod journal;
+mod scenario;
+mod workload;
 
 mod activity;
 mod backup;
@@ -66,6 +75,7 @@ mod namespaces;
 mod pictures;
 mod readme;
 mod recovery;
+mod scenarios;
 mod snapshot;
 mod stale;
 mod systemd;

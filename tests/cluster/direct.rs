@@ -112,7 +112,7 @@ impl Direct {
 }
 
 /// A broken connection leaves the outcome unknown, as the client of `common` says it, too.
-fn answer<T>(answered: Result<Result<T, Error>, client::RpcError>) -> Result<T, Error> {
+pub(crate) fn answer<T>(answered: Result<Result<T, Error>, client::RpcError>) -> Result<T, Error> {
     answered.unwrap_or_else(|broken| {
         Err(Error::OutcomeUnknown {
             reason: format!("no answer: {broken}"),

@@ -6,6 +6,10 @@ use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -30,6 +34,8 @@ pub(crate) struct Member {
     environment: BTreeMap<String, OsString>,
     process: Option<Child>,
     paused: bool,
+    /// The id of the process, for those who watch it beside the test; 0 while there is none.
+    watched: Arc<AtomicU32>,
 }
 
 impl Member {
@@ -46,6 +52,7 @@ impl Member {
             environment: BTreeMap::new(),
             process: None,
             paused: false,
+            watched: Arc::default(),
         }
     }
 
@@ -146,6 +153,7 @@ impl Member {
             .stderr(self.output_file("stderr"))
             .spawn()
             .expect("raftnoded starts");
+        self.watched.store(child.id(), Ordering::Relaxed);
         self.process = Some(child);
     }
 
@@ -160,6 +168,18 @@ impl Member {
     /// The id of its process.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.as_ref().expect("a running member").id()
+    }
+
+    /// The id of whatever process it has, 0 for none: follows every start and end.
+    pub(crate) fn watched(&self) -> Arc<AtomicU32> {
+        Arc::clone(&self.watched)
+    }
+
+    /// It has no process any more.
+    fn ended(&mut self) {
+        self.watched.store(0, Ordering::Relaxed);
+        self.process = None;
+        self.paused = false;
     }
 
     /// Whether it was started and not yet killed or seen to exit.
@@ -184,13 +204,13 @@ impl Member {
         }
     }
 
-    /// SIGKILL, and waits until the process is gone.
-    pub(crate) fn kill(&mut self) {
+    /// SIGKILL, and waits until the process is gone; returns what it ended with.
+    pub(crate) fn kill(&mut self) -> Option<ExitStatus> {
         self.send_kill();
-        if let Some(mut process) = self.process.take() {
-            process.wait().expect("an own child can be waited for");
-        }
-        self.paused = false;
+        let process = self.process.as_mut()?;
+        let status = process.wait().expect("an own child can be waited for");
+        self.ended();
+        Some(status)
     }
 
     /// SIGTERM: asks it to stop.
@@ -222,7 +242,7 @@ impl Member {
             process.try_wait().expect("an own child can be waited for")
         })
         .await;
-        self.process = None;
+        self.ended();
         status
     }
 
@@ -231,7 +251,7 @@ impl Member {
         if let Some(process) = &mut self.process
             && let Ok(Some(_)) = process.try_wait()
         {
-            self.process = None;
+            self.ended();
         }
         self.process.is_none()
     }
