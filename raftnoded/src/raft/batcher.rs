@@ -19,8 +19,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::StreamExt;
-use openraft::errors::ClientWriteError;
+use futures::{Stream, StreamExt};
+use openraft::{errors::ClientWriteError, raft::WriteResult};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
 use super::{
@@ -164,15 +164,23 @@ async fn write(raft: &RaftHandle, now: u64, batch: Vec<Waiting>) {
             (Proposal(command), (waiting.answer, waiting._room))
         })
         .unzip();
-    let mut results = match raft.client_write_many(commands).await {
-        Ok(results) => results,
+    match raft.client_write_many(commands).await {
+        Ok(results) => deliver(results, answers).await,
         Err(_) => {
             for (answer, _) in answers {
                 let _ = answer.send(Err(ProposeError::Stopped));
             }
-            return;
         }
-    };
+    }
+}
+
+/// Hands each write its result, in order. The results end early where the member stops.
+async fn deliver<Fatal>(
+    results: impl Stream<Item = Result<WriteResult<TypeConfig>, Fatal>> + Unpin,
+    answers: Vec<(oneshot::Sender<Answer>, OwnedSemaphorePermit)>,
+) {
+    // What has ended must not be asked again.
+    let mut results = results.fuse();
     for (answer, _room) in answers {
         let result = match results.next().await {
             Some(Ok(Ok(written))) => written.response.ok_or_else(|| ProposeError::Unknown {
@@ -195,5 +203,32 @@ fn refused(error: ClientWriteError<TypeConfig>) -> ProposeError {
         error => ProposeError::Unknown {
             reason: error.to_string(),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::stream;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn writes_behind_the_end_of_the_results_learn_that_the_member_stopped() {
+        let room = Arc::new(Semaphore::new(3));
+        let (answers, replies): (Vec<_>, Vec<_>) = (0..3)
+            .map(|_| {
+                let (answer, reply) = oneshot::channel();
+                let permit = Arc::clone(&room).try_acquire_owned().unwrap();
+                ((answer, permit), reply)
+            })
+            .unzip();
+        // It panics when it is asked after its end, as the results of a stopped node do.
+        let results = stream::unfold(false, async |over| (!over).then_some((Err(()), true)));
+        deliver(Box::pin(results), answers).await;
+        for reply in replies {
+            let answer = reply.await.unwrap();
+            assert!(matches!(answer, Err(ProposeError::Unknown { .. })));
+        }
+        assert_eq!(room.available_permits(), 3);
     }
 }

@@ -20,6 +20,8 @@ pub(super) mod index;
 pub(super) mod journal;
 mod read;
 pub mod tail;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
@@ -263,12 +265,11 @@ impl LogStore {
         state.index.last().is_none() && state.index.vote.is_none()
     }
 
-    /// Queues records that no caller waits for.
-    fn note(&self, records: &[RecordRef<'_>]) -> io::Result<()> {
+    /// Queues records that no caller waits for; returns where they will lie.
+    fn note(&self, records: &[RecordRef<'_>]) -> io::Result<Vec<Position>> {
         self.shared
             .journal
             .append(records, None)
-            .map(drop)
             .map_err(io::Error::other)
     }
 
@@ -329,7 +330,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
         let Some(id) = committed else { return Ok(()) };
         self.state().index.committed = Some(id);
-        self.note(&[mark(record::COMMITTED, id)])
+        self.note(&[mark(record::COMMITTED, id)]).map(drop)
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
@@ -429,10 +430,11 @@ impl RaftLogStorage<TypeConfig> for LogStore {
                 .committed
                 .map(|committed| mark(record::COMMITTED, committed)),
         );
-        self.note(&records)?;
-        let active = self.shared.journal.end().segment();
-        let needed = state.index.oldest_needed(active);
-        self.shared.journal.release(needed);
+        // They may lie in two segments: the first of them must stay too.
+        if let Some(first) = self.note(&records)?.first() {
+            let needed = state.index.oldest_needed(first.segment());
+            self.shared.journal.release(needed);
+        }
         Ok(())
     }
 }

@@ -185,15 +185,16 @@ impl Index {
         }
     }
 
-    /// The first segment still needed: everything before holds only purged entries.
-    pub(super) fn oldest_needed(&mut self, active: u32) -> u32 {
+    /// The first segment still needed, `marks` at the latest, where what the purge wrote anew begins:
+    /// everything before holds only purged entries.
+    pub(super) fn oldest_needed(&mut self, marks: u32) -> u32 {
         let purged = self.purged.map_or(0, |id| id.index());
         let needed = self
             .last_in_segment
             .iter()
             .find(|(_, last)| **last > purged)
-            .map_or(active, |(segment, _)| *segment)
-            .min(active);
+            .map_or(marks, |(segment, _)| *segment)
+            .min(marks);
         self.last_in_segment = self.last_in_segment.split_off(&needed);
         needed
     }

@@ -429,3 +429,6 @@ impl Invariants {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
