@@ -430,5 +430,4 @@ impl Invariants {
     }
 }
 
-#[cfg(test)]
 mod tests;

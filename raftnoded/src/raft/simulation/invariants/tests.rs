@@ -1,7 +1,11 @@
 //! Each property fails where it should, and only there.
 
 use super::*;
-use crate::raft::codec::encode_vote;
+use crate::raft::{
+    codec::{encode_membership, encode_vote},
+    simulation::member::info,
+    types::{MemberInfo, Membership},
+};
 
 fn written(kind: u8, term: u64, index: u64, payload: &[u8]) -> Record {
     Record {
@@ -35,13 +39,9 @@ fn at(term: u64, index: u64) -> Position {
 /// Three members that hold entries 0 and 1 of term 1, synced; member 1 led and committed the first.
 fn cluster() -> Invariants {
     let mut all = Invariants::default();
-    let voters = crate::raft::types::Membership::new(
-        vec![[1, 2, 3].into()],
-        [1, 2, 3]
-            .map(|id| (id, super::super::member::info(id)))
-            .into(),
-    );
-    let voters = crate::raft::codec::encode_membership(&voters.unwrap());
+    let nodes: BTreeMap<u64, MemberInfo> = (1..=3).map(|id| (id, info(id))).collect();
+    let voters = Membership::new(vec![[1, 2, 3].into()], nodes).unwrap();
+    let voters = encode_membership(&voters);
     for node in 1..=3 {
         for found in [
             vote(1, 1, node == 1),
