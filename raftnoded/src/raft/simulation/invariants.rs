@@ -429,3 +429,5 @@ impl Invariants {
         });
     }
 }
+
+mod tests;

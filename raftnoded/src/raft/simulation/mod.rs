@@ -8,7 +8,8 @@
 //! - **The network** ([`network`]) delays, loses and cuts.
 //! - **The disks** ([`disk`]) sync late, and a crash takes what was not synced.
 //! - **Processes** ([`runtime`]) stop, continue and are killed with all their tasks.
-//! - **Chance**: openraft draws its election timeouts from the seed ([`runtime`]).
+//! - **Chance**: openraft draws its election timeouts from the seed ([`runtime`]), and its channels
+//!   wake in order ([`watch`]).
 //!
 //! Everything runs on one thread, and in the order of its events ([`world`]): a message or reply that
 //! arrives, a sync that ends, a step of a client ([`clients`]), a fault ([`faults`]). After each one
@@ -46,6 +47,7 @@ mod run;
 pub(super) mod runtime;
 mod tests;
 mod trace;
+mod watch;
 mod world;
 
 use std::{

@@ -1,7 +1,7 @@
 //! Processes without processes: the tasks of a simulated member can be stopped, continued and
 //! killed together, and what openraft draws at random comes from the seed.
 //!
-//! In all other tests this is tokio and nothing else.
+//! In all other tests this is tokio, but for the order in which a watch channel wakes ([`Ordered`]).
 
 use std::{
     cell::RefCell,
@@ -20,6 +20,8 @@ use std::{
 use openraft::{AsyncRuntime, OptionalSend, impls::TokioRuntime};
 use rand::{Rng, SeedableRng, TryRng, rngs::StdRng};
 use tokio::task::AbortHandle;
+
+use super::watch::Ordered;
 
 /// Ended tasks are forgotten when there are so many.
 const MANY_TASKS: usize = 256;
@@ -155,7 +157,7 @@ impl TryRng for SeededRng {
 }
 
 /// What openraft runs on in tests: tokio, with tasks that belong to the process of whoever spawns
-/// them, and seeded random numbers.
+/// them, and nothing left to chance that no seed decides.
 #[derive(Debug)]
 pub struct Runtime(TokioRuntime);
 
@@ -169,7 +171,7 @@ impl AsyncRuntime for Runtime {
         <TokioRuntime as AsyncRuntime>::Timeout<R, T>;
     type ThreadLocalRng = SeededRng;
     type Mpsc = <TokioRuntime as AsyncRuntime>::Mpsc;
-    type Watch = <TokioRuntime as AsyncRuntime>::Watch;
+    type Watch = Ordered;
     type Oneshot = <TokioRuntime as AsyncRuntime>::Oneshot;
     type Mutex<T: OptionalSend + 'static> = <TokioRuntime as AsyncRuntime>::Mutex<T>;
 
