@@ -1,6 +1,6 @@
 //! Scenarios 3 and 4: the network is cut, wholly or one way, between real processes that go on.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::types::{Consistency, TransferLeaderRequest};
 
@@ -24,6 +24,9 @@ const UNANSWERED: &str = "one-way cuts to the leader";
 
 /// Two halves that only one member connects.
 const BRIDGE: &str = "bridge partition";
+
+/// How long a call to a leader that is cut off may take at most. It knows sooner.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where these scenarios write beside the clients of the run.
 const NAMESPACE: &str = "partition";
@@ -57,7 +60,7 @@ async fn the_leader_is_cut_off(store: &'static str) {
         let ways: Vec<_> = ways.iter().map(|other| (old, *other)).collect();
         let address = run.cluster.address(old);
         let inside = Direct::open(address, true).await.expect("a connection");
-        let inside = inside.with_timeout(Duration::from_secs(5));
+        let inside = inside.with_timeout(TIMEOUT);
         let before = format!("{round} before");
         inside.put(NAMESPACE, "k", before).await.expect("a put");
 
@@ -69,10 +72,12 @@ async fn the_leader_is_cut_off(store: &'static str) {
         let after = format!("{round} after");
         let put = outside.put(NAMESPACE, "k", after.clone()).await;
         let revision = put.expect("a put on the side of the majority").revision;
+        let asked = Instant::now();
         let read = inside.get(NAMESPACE, "k", Consistency::Linearizable).await;
         assert!(read.is_err(), "served by a leader of nobody: {read:?}");
         let write = inside.put(NAMESPACE, "lost", "x").await;
         assert!(write.is_err(), "acknowledged by nobody else: {write:?}");
+        assert!(asked.elapsed() < TIMEOUT, "kept until the time was over");
         run.work(CALLS).await;
         if held(&links, &ways) > already {
             run.happened(CUT_OFF);
