@@ -1,7 +1,9 @@
 //! The faults, each as something that is done to a [`Run`](crate::scenario::Run) and seen to happen.
 //!
 //! ```text
+//! links        cuts, delays, refusals and resets between members, one direction at a time
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
+pub(crate) mod links;
 mod processes;
