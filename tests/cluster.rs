@@ -9,7 +9,6 @@
 mod direct;
 mod member;
 mod ports;
-mod proxy;
 mod pty;
 mod raftctl;
 mod screen;
@@ -31,7 +30,6 @@ use tempfile::TempDir;
 pub(crate) use direct::{Direct, answer, greet, within};
 pub(crate) use member::{Member, daemon};
 pub(crate) use ports::free_port;
-pub(crate) use proxy::Proxy;
 pub(crate) use pty::Terminal;
 pub(crate) use raftctl::{Raftctl, Run, finish};
 pub(crate) use screen::{Kind, Screen};
@@ -148,21 +146,6 @@ impl Cluster {
         cluster.start_all();
         cluster.leader().await;
         cluster
-    }
-
-    /// Members that reach each other through proxies only: one in front of each member's peer port.
-    pub(crate) fn prepare_behind_proxies(count: usize) -> (Self, Vec<Proxy>) {
-        let mut cluster = Self::prepare(count, &[]);
-        let proxies = cluster.members.iter_mut().map(|member| {
-            let address = member.peer().parse().expect("an address");
-            let target = format!("127.0.0.1:{}", free_port());
-            member.listen_for_peers_on(&target);
-            let mut proxy = Proxy::new(address, target.parse().expect("an address"));
-            proxy.open();
-            proxy
-        });
-        let proxies = proxies.collect();
-        (cluster, proxies)
     }
 
     /// Starts every member that is not running.

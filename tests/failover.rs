@@ -1,6 +1,6 @@
 //! The leader is killed, paused or asked to stop in the middle of writes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{
     Error,
@@ -8,12 +8,15 @@ use common::{
 };
 
 use crate::{
-    cluster::{Cluster, wait_for},
+    cluster::{Cluster, Direct, wait_at_most, wait_for},
     journal::{Journal, Load},
 };
 
 /// How many writes are acknowledged before the fault, and how many must be after it.
 const WRITES: usize = 300;
+
+/// Of the links, which are not left to chance here.
+const SEED: u64 = 1;
 
 /// kill -9 of the leader under eight writers, three times; every acknowledged write is read back
 /// from each of the survivors, and from the killed member when it is back.
@@ -59,14 +62,14 @@ async fn a_killed_leader_takes_no_acknowledged_write_along_on_rocksdb() {
 
 #[tokio::test]
 async fn a_leader_whose_connections_are_cut_goes_on_to_lead() {
-    let (mut cluster, proxies) = Cluster::prepare_behind_proxies(3);
+    let (mut cluster, links) = Cluster::prepare_behind_links(3, &[], SEED);
     cluster.start_all();
     let leader = cluster.leader().await;
     let term = cluster.status(leader).await.expect("a status").term;
     let load = Load::start(&cluster, "cut").await;
     for _ in 0..5 {
         load.more(WRITES).await;
-        proxies[leader].cut();
+        links.break_connections_to(leader);
     }
     load.more(WRITES).await;
     let status = cluster.status(leader).await.expect("a status");
@@ -77,9 +80,74 @@ async fn a_leader_whose_connections_are_cut_goes_on_to_lead() {
     }
 }
 
+/// Survivors tell a dead process from a cut network, also through links: the call is refused.
+#[tokio::test]
+async fn behind_links_it_is_seen_that_the_leaders_process_is_gone() {
+    let (mut cluster, links) = Cluster::prepare_behind_links(3, &[], SEED);
+    cluster.start_all();
+    let load = Load::start(&cluster, "gone").await;
+    for round in 0..3 {
+        load.more(WRITES).await;
+        let killed = cluster.leader().await;
+        // A leader can only be missed by those who know it.
+        cluster.settled().await;
+        let alarms = |cluster: &Cluster| -> usize {
+            let survivors = cluster.members().iter().enumerate();
+            survivors
+                .filter(|(index, _)| *index != killed)
+                .map(|(_, member)| member.events("the leader's process is gone").len())
+                .sum()
+        };
+        let before = alarms(&cluster);
+        // And one of them hears nothing of what it says.
+        links.cut_one_way((killed + 1) % 3, killed);
+        cluster.member(killed).kill();
+        load.more(WRITES).await;
+        assert!(alarms(&cluster) > before, "round {round}");
+        links.heal();
+        cluster.member(killed).start();
+        cluster.settled().await;
+    }
+    load.stop().await.verify(&cluster).await;
+}
+
+/// A leader that no majority answers says so, instead of keeping callers until their time is over.
+#[tokio::test]
+async fn a_leader_that_is_cut_off_sends_its_clients_away() {
+    let (mut cluster, links) = Cluster::prepare_behind_links(3, &[], SEED);
+    cluster.start_all();
+    let cut_off = cluster.leader().await;
+    let address = cluster.address(cut_off);
+    let client = Direct::open(address, true).await.expect("a connection");
+    client.put("default", "k", "before").await.expect("a put");
+    links.isolate(cut_off);
+    // The election timeout is 300 ms, and a leader is none after four times that.
+    let lease = Duration::from_secs(5);
+    wait_at_most(lease, "it knows that it leads nobody", async || {
+        let status = cluster.status(cut_off).await?;
+        status.leader.is_none().then_some(())
+    })
+    .await;
+    let began = Instant::now();
+    let read = client.get("default", "k", Consistency::Linearizable).await;
+    let write = client.put("default", "k", "lost").await;
+    assert!(matches!(read, Err(Error::NotLeader { .. })), "{read:?}");
+    assert!(matches!(write, Err(Error::NotLeader { .. })), "{write:?}");
+    assert!(began.elapsed() < lease, "{:?}", began.elapsed());
+    let successor = cluster.leader().await;
+    assert_ne!(successor, cut_off);
+    let other = cluster.direct(successor).await;
+    other.put("default", "k", "after").await.expect("a put");
+    links.heal();
+    cluster.settled().await;
+    let found = client.get("default", "k", Consistency::STALE).await;
+    let value = found.expect("a get").entry.expect("the key").value;
+    assert_eq!(value, "after");
+}
+
 #[tokio::test]
 async fn one_member_that_takes_the_leader_for_dead_does_not_depose_it() {
-    let (mut cluster, mut proxies) = Cluster::prepare_behind_proxies(3);
+    let (mut cluster, links) = Cluster::prepare_behind_links(3, &[], SEED);
     cluster.start_all();
     let leader = cluster.leader().await;
     let term = cluster.status(leader).await.expect("a status").term;
@@ -89,14 +157,14 @@ async fn one_member_that_takes_the_leader_for_dead_does_not_depose_it() {
     load.more(WRITES).await;
     // Only one of the followers sees that calls to the leader are refused.
     cluster.member(bystander).pause();
-    proxies[leader].refuse().await;
+    links.refuse_calls_to(leader);
     wait_for("a false alarm", async || {
         let alarms = cluster.members()[wrong].events("the leader's process is gone");
         (!alarms.is_empty()).then_some(())
     })
     .await;
     load.more(WRITES).await;
-    proxies[leader].open();
+    links.heal();
     cluster.member(bystander).resume();
     load.more(WRITES).await;
     let status = cluster.status(leader).await.expect("a status");

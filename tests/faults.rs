@@ -3,9 +3,11 @@
 //! ```text
 //! clocks       the wall clock of a member is set
 //! failpoints   members that die, fail or wait at a named place, or have a bug on purpose
+//! links        cuts, delays, refusals and resets between members, one direction at a time
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
 pub(crate) mod clocks;
 pub(crate) mod failpoints;
+pub(crate) mod links;
 mod processes;

@@ -2,7 +2,7 @@
 //! works and notices nothing.
 
 mod bystander;
-mod wire;
+pub(crate) mod wire;
 
 use std::io::Write;
 

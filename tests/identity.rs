@@ -130,28 +130,14 @@ async fn a_copy_of_a_directory_does_not_speak_for_another_member() {
     cluster.settled().await;
     let leader = cluster.leader().await;
     let index = cluster.follower().await;
-    let data = cluster.members()[leader].data().to_owned();
     cluster.member(index).kill();
     let copy = cluster.directory().join("copy");
-    copy_directory(&data, &copy);
+    cluster.members()[leader].copy_data(&copy);
     cluster.member(index).set_data(&copy);
     let (code, said) = cluster.member(index).refused().await;
     assert_eq!(code, Some(3), "{said}");
     let belongs = format!("belongs to n{}, not to n{}", leader + 1, index + 1);
     assert!(said.contains(&belongs), "{said}");
-}
-
-fn copy_directory(from: &std::path::Path, to: &std::path::Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy_directory(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
 }
 
 #[tokio::test]

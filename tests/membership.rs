@@ -18,7 +18,7 @@ use common::{
 use crate::cluster::{Cluster, wait_for};
 
 /// A client that knows the running members.
-async fn operator(cluster: &Cluster) -> Client {
+pub(crate) async fn operator(cluster: &Cluster) -> Client {
     let running = cluster.running();
     let mut config = ClientConfig::new(running.iter().map(|index| cluster.address(*index)));
     config.timeout = Duration::from_secs(30);
@@ -37,7 +37,7 @@ async fn put(client: &Client, namespace: &str, key: &str) {
     }
 }
 
-fn add(address: &str) -> AddMemberRequest {
+pub(crate) fn add(address: &str) -> AddMemberRequest {
     AddMemberRequest {
         address: address.to_owned(),
         learner: false,
@@ -69,13 +69,17 @@ async fn joined(cluster: &Cluster, index: usize) -> MemberStatus {
 }
 
 /// What the leader knows of the members.
-async fn members(cluster: &Cluster) -> Option<Vec<Member>> {
+pub(crate) async fn members(cluster: &Cluster) -> Option<Vec<Member>> {
     let leader = cluster.leader_now().await?;
     Some(cluster.status(leader).await?.members)
 }
 
 /// Waits until the cluster has exactly these voters and learners, by name, and no change is left.
-async fn wait_for_members(cluster: &Cluster, voters: &[&str], learners: &[&str]) -> Vec<Member> {
+pub(crate) async fn wait_for_members(
+    cluster: &Cluster,
+    voters: &[&str],
+    learners: &[&str],
+) -> Vec<Member> {
     let what = format!("voters {voters:?} and learners {learners:?}");
     wait_for(&what, async || {
         let members = members(cluster).await?;

@@ -70,11 +70,6 @@ impl Member {
         &self.peer
     }
 
-    /// Listens elsewhere for other members than where it tells them to call.
-    pub(crate) fn listen_for_peers_on(&mut self, address: &str) {
-        address.clone_into(&mut self.peer);
-    }
-
     /// Its data directory.
     pub(crate) fn data(&self) -> &Path {
         &self.data
@@ -91,6 +86,23 @@ impl Member {
         fs::remove_dir_all(&self.data).expect("the data directory is removed");
     }
 
+    /// Copies its data directory to a place that is not there yet.
+    pub(crate) fn copy_data(&self, to: &Path) {
+        let mut directories = vec![(self.data.clone(), to.to_owned())];
+        while let Some((from, to)) = directories.pop() {
+            fs::create_dir(&to).expect("a directory");
+            for entry in fs::read_dir(from).expect("a directory") {
+                let entry = entry.expect("an entry");
+                let target = to.join(entry.file_name());
+                if entry.file_type().expect("a type").is_dir() {
+                    directories.push((entry.path(), target));
+                } else {
+                    fs::copy(entry.path(), target).expect("a copy");
+                }
+            }
+        }
+    }
+
     /// Uses other addresses from the next start on.
     pub(crate) fn move_to(&mut self, client: &str, peer: &str) {
         client.clone_into(&mut self.client);
@@ -102,7 +114,8 @@ impl Member {
         data.clone_into(&mut self.data);
     }
 
-    /// Listens for other members elsewhere from the next start on: they cannot reach it there.
+    /// Listens for other members elsewhere from the next start on, and tells nobody: they call
+    /// where it was.
     pub(crate) fn set_peer(&mut self, peer: &str) {
         peer.clone_into(&mut self.peer);
     }

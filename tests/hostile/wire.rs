@@ -25,7 +25,7 @@ pub(super) fn message(message: &impl Wire) -> Vec<u8> {
     frame(&bytes)
 }
 
-pub(super) fn hello() -> Vec<u8> {
+pub(crate) fn hello() -> Vec<u8> {
     message(&Hello::new(Service::Data, false))
 }
 
@@ -43,7 +43,7 @@ pub(super) fn put(key: String) -> DataRequest {
     }
 }
 
-pub(super) fn connect(address: &str) -> TcpStream {
+pub(crate) fn connect(address: &str) -> TcpStream {
     let socket = TcpStream::connect(address).expect("a connection");
     let patience = Some(Duration::from_secs(30));
     socket.set_read_timeout(patience).expect("a time-out");
@@ -66,7 +66,7 @@ pub(super) fn read_frame(socket: &mut TcpStream) -> Option<Vec<u8>> {
 }
 
 /// Connects and has itself greeted.
-pub(super) fn greeted(address: &str) -> TcpStream {
+pub(crate) fn greeted(address: &str) -> TcpStream {
     let mut socket = connect(address);
     socket.write_all(&hello()).expect("the greeting is sent");
     let reply = read_frame(&mut socket).expect("a reply");
@@ -78,7 +78,7 @@ pub(super) fn greeted(address: &str) -> TcpStream {
 }
 
 /// Whether the other side ends the connection, within the read time-out.
-pub(super) fn is_hung_up(socket: &mut TcpStream) -> bool {
+pub(crate) fn is_hung_up(socket: &mut TcpStream) -> bool {
     let mut chunk = [0; 4096];
     loop {
         match socket.read(&mut chunk) {

@@ -1,7 +1,5 @@
 //! Members whose disk was lost, or copied.
 
-use std::{fs, path::Path};
-
 use common::types::AddMemberRequest;
 
 use super::{add, joined, members, operator, put, wait_for_members};
@@ -91,19 +89,6 @@ async fn nobody_comes_back_in_place_of_a_member_that_is_alive() {
     wait_for_members(&cluster, &["n1", "n2", "n3"], &[]).await;
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
-    }
-}
-
 #[tokio::test]
 async fn the_second_process_with_a_copied_directory_is_refused() {
     let mut cluster = Cluster::start(&[]).await;
@@ -114,11 +99,8 @@ async fn the_second_process_with_a_copied_directory_is_refused() {
     cluster.member(original).kill();
     let second = cluster.add(&[]);
     let name = cluster.members()[original].name().to_owned();
-    copy(
-        cluster.members()[original].data(),
-        &cluster.directory().join("copy"),
-    );
     let data = cluster.directory().join("copy");
+    cluster.members()[original].copy_data(&data);
     cluster.member(second).rename(&name);
     cluster.member(second).set_data(&data);
     cluster.member(original).start();

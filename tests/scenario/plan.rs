@@ -46,11 +46,18 @@ impl Plan {
         }
     }
 
+    /// The arguments of every member.
+    pub(crate) fn arguments(&self) -> Vec<&str> {
+        let settings = self.settings.iter().map(String::as_str);
+        ["--store", self.store]
+            .into_iter()
+            .chain(settings)
+            .collect()
+    }
+
     /// The members, as nobody has started them yet.
     pub(crate) fn prepare(&self) -> Cluster {
-        let mut settings = vec!["--store", self.store];
-        settings.extend(self.settings.iter().map(String::as_str));
-        Cluster::prepare(self.members, &settings)
+        Cluster::prepare(self.members, &self.arguments())
     }
 
     /// How to run the test of this thread again in the same way.

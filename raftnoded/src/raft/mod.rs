@@ -371,6 +371,12 @@ impl Consensus {
         self.raft.server_metrics().borrow_watched().current_leader == Some(self.node_id)
     }
 
+    /// Whether this member believes to lead, though no majority has answered it for longer than an
+    /// election takes: what it proposed now would wait in vain.
+    pub fn leads_nobody(&self) -> bool {
+        self.leads() && self.tracker.misses(self.node_id)
+    }
+
     /// Waits until the membership is another one.
     pub async fn membership_changed(&self) {
         let mut metrics = self.raft.server_metrics();

@@ -26,7 +26,16 @@ const SOON: Duration = Duration::from_millis(1);
 /// The leader that this member follows, itself included.
 #[derive(Clone)]
 pub(super) struct Tracker {
-    leader: watch::Receiver<Option<u64>>,
+    leader: watch::Receiver<Tracked>,
+}
+
+/// What was last worked out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tracked {
+    /// Who leads as openraft has it.
+    presumed: Option<u64>,
+    /// The same, unless it is silent.
+    audible: Option<u64>,
 }
 
 impl Tracker {
@@ -39,7 +48,7 @@ impl Tracker {
         elections: Elections,
         silence: Duration,
     ) -> Self {
-        let (publish, leader) = watch::channel(None);
+        let (publish, leader) = watch::channel(Tracked::default());
         let history = History {
             node_id,
             contact: Arc::clone(&contact),
@@ -53,13 +62,21 @@ impl Tracker {
 
     /// The leader now.
     pub(super) fn leader(&self) -> Option<u64> {
-        *self.leader.borrow()
+        self.leader.borrow().audible
+    }
+
+    /// Whether this is the leader, and is silent: for this member itself, whether no majority
+    /// answers it any more. One that was elected this moment is not.
+    pub(super) fn misses(&self, leader: u64) -> bool {
+        let tracked = *self.leader.borrow();
+        tracked.presumed == Some(leader) && tracked.audible.is_none()
     }
 
     /// Waits until the leader is another one than `before`.
     pub(super) async fn changed(&self, before: Option<u64>) {
         let mut leader = self.leader.clone();
-        if leader.wait_for(|leader| *leader != before).await.is_err() {
+        let other = leader.wait_for(|tracked| tracked.audible != before);
+        if other.await.is_err() {
             // Nobody leads a member that has stopped.
             std::future::pending::<()>().await;
         }
@@ -72,7 +89,7 @@ async fn follow(
     contact: Arc<Contact>,
     mut history: History,
     silence: Duration,
-    publish: watch::Sender<Option<u64>>,
+    publish: watch::Sender<Tracked>,
 ) {
     let mut metrics = raft.server_metrics();
     // What the log says at the start is the past: that leader must be heard first.
@@ -110,9 +127,10 @@ async fn follow(
             // Whoever is still presumed to lead is missed since it was heard.
             None => history.nobody_leads(silent.unwrap_or_default()),
         }
-        publish.send_if_modified(|leader| {
-            let changed = *leader != audible;
-            *leader = audible;
+        let now = Tracked { presumed, audible };
+        publish.send_if_modified(|tracked| {
+            let changed = *tracked != now;
+            *tracked = now;
             changed
         });
         pause = if presumed == audible {

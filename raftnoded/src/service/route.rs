@@ -27,7 +27,8 @@ impl From<Error> for Refusal {
 impl Service {
     /// Carries a request out `here` if this member leads, and counts it, else `there`, at the
     /// leader; waits for one to be elected, and tries again what certainly had no effect, until the
-    /// deadline. A caller that follows the leader is told instead.
+    /// deadline. A caller that follows the leader is told instead, also by a leader that has lost its
+    /// majority: elsewhere there may be another one.
     #[expect(
         clippy::manual_async_fn,
         reason = "an async function keeps its arguments twice: a request's future is to be small"
@@ -48,7 +49,7 @@ impl Service {
         async move {
             let part = self.part()?;
             loop {
-                if part.consensus.leads() {
+                if part.consensus.leads() && !part.consensus.leads_nobody() {
                     let result = match here().await {
                         Ok(reply) => Some(Ok(reply)),
                         Err(Refusal::Final(error)) => Some(Err(error)),
