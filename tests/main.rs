@@ -42,6 +42,7 @@
 //! figures      what a change of leader, and a dashboard, cost; printed, on request
 //! readme       the tour of the README, as written
 //! scenarios    the fifteen fault scenarios
+//! broken       three builds with a known bug each, which a run must find
 //! ```
 
 mod cluster;
@@ -53,6 +54,7 @@ mod workload;
 
 mod activity;
 mod backup;
+mod broken;
 mod bulk;
 mod cli;
 mod conditions;
