@@ -171,6 +171,9 @@ pub enum ConfigError {
     },
 }
 
+/// The longest time without a leader that can be asked for; times are added to it.
+const MAX_ELECTION_TIMEOUT: Duration = Duration::from_secs(3600);
+
 fn invalid(setting: &'static str, reason: impl Into<String>) -> ConfigError {
     ConfigError::Invalid {
         setting,
@@ -328,7 +331,12 @@ impl Config {
         if heartbeat < Duration::from_millis(5) {
             return Err(invalid("heartbeat", "give at least 5ms"));
         }
-        if election_timeout < heartbeat * 2 {
+        if election_timeout > MAX_ELECTION_TIMEOUT {
+            let most = Span(MAX_ELECTION_TIMEOUT);
+            return Err(invalid("election-timeout", format!("give at most {most}")));
+        }
+        // Halved, for twice the heartbeat may be beyond all times.
+        if election_timeout / 2 < heartbeat {
             return Err(invalid(
                 "election-timeout",
                 format!(

@@ -56,6 +56,12 @@ fn nonsense_is_refused_and_named() {
             "election-timeout",
             "twice the heartbeat",
         ),
+        (
+            "heartbeat = '500000000000y'",
+            "election-timeout",
+            "twice the heartbeat",
+        ),
+        ("election-timeout = '2h'", "election-timeout", "at most 1h"),
         ("threads = 0", "threads", "at least 1"),
         (
             "max-value-bytes = '33MiB'",
