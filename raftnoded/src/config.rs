@@ -13,13 +13,12 @@ use std::{
     time::Duration,
 };
 
-use bytesize::ByteSize;
 use clap::Args;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use values::check_address;
 use values::check_name;
-pub use values::{Addresses, Fsync, LogFormat, Peers, Span, Store};
+pub use values::{Addresses, Fsync, LogFormat, Peers, Size, Span, Store};
 
 macro_rules! options {
     ($($(#[doc = $doc:literal])+ $(#[arg($($arg:tt)*)])? $name:ident / $variable:literal: $kind:ty),+ $(,)?) => {
@@ -106,7 +105,7 @@ options! {
     fsync / "RAFTNODED_FSYNC": Fsync,
     /// Longest value accepted, up to 32MiB; the same on all members [default: 1MiB]
     #[arg(value_name = "SIZE")]
-    max_value_bytes / "RAFTNODED_MAX_VALUE_BYTES": ByteSize,
+    max_value_bytes / "RAFTNODED_MAX_VALUE_BYTES": Size,
     /// Client connections served at once [default: 10000]
     #[arg(value_name = "N")]
     max_connections / "RAFTNODED_MAX_CONNECTIONS": u32,
@@ -115,23 +114,23 @@ options! {
     max_in_flight / "RAFTNODED_MAX_IN_FLIGHT": u32,
     /// Bytes of the latest changes kept in memory for watchers [default: 64MiB]
     #[arg(value_name = "SIZE")]
-    watch_history / "RAFTNODED_WATCH_HISTORY": ByteSize,
+    watch_history / "RAFTNODED_WATCH_HISTORY": Size,
     /// Create a namespace when something is put into it [default: true]
     #[arg(value_name = "BOOL", num_args = 0..=1, default_missing_value = "true")]
     auto_create_namespaces / "RAFTNODED_AUTO_CREATE_NAMESPACES": bool,
     /// Bytes of log after which a snapshot is taken [default: 64MiB]
     #[arg(value_name = "SIZE")]
-    snapshot_every / "RAFTNODED_SNAPSHOT_EVERY": ByteSize,
+    snapshot_every / "RAFTNODED_SNAPSHOT_EVERY": Size,
     /// Bytes of log kept for members that lag, though a snapshot covers them [default: 64MiB]
     #[arg(value_name = "SIZE")]
-    log_retain / "RAFTNODED_LOG_RETAIN": ByteSize,
+    log_retain / "RAFTNODED_LOG_RETAIN": Size,
     /// Size of a file of the log, 1MiB to 1GiB [default: 64MiB]
     #[arg(value_name = "SIZE")]
-    log_segment / "RAFTNODED_LOG_SEGMENT": ByteSize,
+    log_segment / "RAFTNODED_LOG_SEGMENT": Size,
     /// Disk space kept free: below it no writes are taken but deletes, and below a quarter of it
     /// none at all [default: 256MiB, or 5 % of a small disk]
     #[arg(value_name = "SIZE")]
-    disk_reserve / "RAFTNODED_DISK_RESERVE": ByteSize,
+    disk_reserve / "RAFTNODED_DISK_RESERVE": Size,
     /// Form of the log on stderr [default: text on a terminal, else json]
     #[arg(value_enum)]
     log_format / "RAFTNODED_LOG_FORMAT": LogFormat,
@@ -171,6 +170,9 @@ pub enum ConfigError {
         reason: String,
     },
 }
+
+/// The longest time without a leader that can be asked for; times are added to it.
+const MAX_ELECTION_TIMEOUT: Duration = Duration::from_secs(3600);
 
 fn invalid(setting: &'static str, reason: impl Into<String>) -> ConfigError {
     ConfigError::Invalid {
@@ -329,7 +331,12 @@ impl Config {
         if heartbeat < Duration::from_millis(5) {
             return Err(invalid("heartbeat", "give at least 5ms"));
         }
-        if election_timeout < heartbeat * 2 {
+        if election_timeout > MAX_ELECTION_TIMEOUT {
+            let most = Span(MAX_ELECTION_TIMEOUT);
+            return Err(invalid("election-timeout", format!("give at most {most}")));
+        }
+        // Halved, for twice the heartbeat may be beyond all times.
+        if election_timeout / 2 < heartbeat {
             return Err(invalid(
                 "election-timeout",
                 format!(
@@ -395,7 +402,7 @@ impl Config {
             )?,
             log_retain: size(given.log_retain, "log-retain", 64 << 20, 0..=1 << 40)?,
             log_segment: u32::try_from(log_segment).unwrap_or(u32::MAX),
-            disk_reserve: given.disk_reserve.map(|size| size.as_u64()),
+            disk_reserve: given.disk_reserve.map(|size| size.0),
             log_format: given.log_format,
             log_level: given.log_level.clone().unwrap_or_else(|| "info".to_owned()),
         })
@@ -425,15 +432,15 @@ impl Config {
             append_in_flight: number(self.append_in_flight),
             threads: number(self.threads),
             fsync: Some(self.fsync),
-            max_value_bytes: Some(ByteSize(self.max_value_bytes as u64)),
+            max_value_bytes: Some(Size(self.max_value_bytes as u64)),
             max_connections: number(self.max_connections),
             max_in_flight: number(self.max_in_flight),
-            watch_history: Some(ByteSize(self.watch_history as u64)),
+            watch_history: Some(Size(self.watch_history as u64)),
             auto_create_namespaces: Some(self.auto_create_namespaces),
-            snapshot_every: Some(ByteSize(self.snapshot_every)),
-            log_retain: Some(ByteSize(self.log_retain)),
-            log_segment: Some(ByteSize(u64::from(self.log_segment))),
-            disk_reserve: self.disk_reserve.map(ByteSize),
+            snapshot_every: Some(Size(self.snapshot_every)),
+            log_retain: Some(Size(self.log_retain)),
+            log_segment: Some(Size(u64::from(self.log_segment))),
+            disk_reserve: self.disk_reserve.map(Size),
             log_format: self.log_format,
             log_level: Some(self.log_level.clone()),
             insecure: given.insecure,
@@ -492,12 +499,12 @@ fn count(given: Option<u32>, setting: &'static str, default: u32) -> Result<usiz
 }
 
 fn size(
-    given: Option<ByteSize>,
+    given: Option<Size>,
     setting: &'static str,
     default: u64,
     range: std::ops::RangeInclusive<u64>,
 ) -> Result<u64, ConfigError> {
-    let size = given.map_or(default, |size| size.as_u64());
+    let size = given.map_or(default, |size| size.0);
     if range.contains(&size) {
         Ok(size)
     } else {

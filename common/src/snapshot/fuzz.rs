@@ -95,6 +95,10 @@ fn read(bytes: &[u8]) -> Answer {
 }
 
 /// Walks over the parts as far as they can be told, and makes all checksums and counts right.
+#[allow(
+    clippy::ptr_arg,
+    reason = "the form of the hook: others change the length"
+)]
 fn repair(bytes: &mut Vec<u8>) {
     let mut at = MAGIC.len() + 4;
     let length = |bytes: &[u8], at: usize| {

@@ -56,6 +56,12 @@ fn nonsense_is_refused_and_named() {
             "election-timeout",
             "twice the heartbeat",
         ),
+        (
+            "heartbeat = '500000000000y'",
+            "election-timeout",
+            "twice the heartbeat",
+        ),
+        ("election-timeout = '2h'", "election-timeout", "at most 1h"),
         ("threads = 0", "threads", "at least 1"),
         (
             "max-value-bytes = '33MiB'",
@@ -114,4 +120,21 @@ fn what_is_shown_can_be_read_back() {
         Config::new(&options(&shown)).unwrap().log_retain,
         config.log_retain
     );
+}
+
+#[test]
+fn a_size_is_shown_to_the_byte() {
+    for (bytes, shown) in [
+        (0, "0"),
+        (1_500_000, "1500000"),
+        (3 << 10, "3KiB"),
+        (64 << 20, "64MiB"),
+        ((1 << 40) + 1, "1099511627777"),
+        (u64::MAX, "18446744073709551615"),
+        (u64::MAX - 1023, "18446744073709550592"),
+    ] {
+        assert_eq!(Size(bytes).to_string(), shown);
+        assert_eq!(shown.parse(), Ok(Size(bytes)));
+    }
+    assert_eq!("1.5KiB".parse(), Ok(Size(1536)));
 }

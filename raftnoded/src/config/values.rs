@@ -2,6 +2,7 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
+use bytesize::ByteSize;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +78,46 @@ impl<'de> Deserialize<'de> for Span {
         String::deserialize(deserializer)?
             .parse()
             .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A number of bytes as people write it: `1048576`, `64MiB`, `1.5GB`. It is shown without rounding, so
+/// that what is shown is read back as the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size(pub u64);
+
+impl FromStr for Size {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        text.parse().map(|ByteSize(bytes)| Self(bytes))
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let units = [(40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB")];
+        let whole = units.iter().find(|(power, _)| {
+            let many = self.0 >> power;
+            // More of them are read as a fraction, which is not exact.
+            (1..1 << 32).contains(&many) && many << power == self.0
+        });
+        match whole {
+            Some((power, unit)) => write!(f, "{}{unit}", self.0 >> power),
+            None => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl Serialize for Size {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        ByteSize::deserialize(deserializer).map(|ByteSize(bytes)| Self(bytes))
     }
 }
 

@@ -216,7 +216,7 @@ fn channel() {
         (3, bytes_of(&Appended::no_room(Level::Exhausted))),
         (
             3,
-            bytes_of(&Appended::new(Ok(Some(log_id(2, 11))), Level::Fine)),
+            bytes_of(&Appended::new(Ok(Some(log_id(2, 11))), Level::Ok)),
         ),
         // A vote, as a variant and its fields.
         (4, vec![0, 3, 1, 0, 1, 2, 11, 0]),
