@@ -21,7 +21,7 @@ const DISK: u64 = 128 << 20;
 const RESERVE: [&str; 2] = ["--disk-reserve", "16MiB"];
 
 /// How often one, two and all three members lose their power.
-const ROUNDS: usize = 2;
+const ROUNDS: usize = 3;
 
 /// A run on disks of its own; none, and a loud word, where this machine has no such disks.
 async fn start(store: &'static str, what: &str) -> Option<(Disks, Run)> {

@@ -27,10 +27,10 @@ impl Disks {
     /// Mounts the disks of members whose power was cut, and starts them. It happened if what was not
     /// synced is gone.
     pub(crate) async fn restore_power(&self, run: &mut Run, members: &[usize]) {
-        let lost = members
-            .iter()
-            .map(|index| self.volumes()[*index].restore())
-            .fold(true, |all, lost| all && lost);
+        let mut lost = true;
+        for index in members {
+            lost &= self.volumes()[*index].restore();
+        }
         if lost {
             run.happened(POWER_CUT);
         }
