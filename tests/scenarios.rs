@@ -14,9 +14,9 @@
 //! overload     15 the leader is given more than it can take
 //! ```
 
+mod clocks;
 mod damage;
 mod disks;
-mod clocks;
 mod failpoints;
 mod laggard;
 mod latency;

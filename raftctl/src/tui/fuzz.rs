@@ -86,7 +86,7 @@ fn typed(input: &[u8]) -> Answer {
     send(&mut app, Message::Tick);
     draw(
         &mut app,
-        if input.len() % 2 == 0 {
+        if input.len().is_multiple_of(2) {
             (120, 35)
         } else {
             (41, 9)
@@ -206,7 +206,7 @@ fn told(input: &[u8]) -> Answer {
         cluster::tests::later(&mut app, 700);
         send(&mut app, Message::Tick);
     }
-    let size = if input.len() % 2 == 0 {
+    let size = if input.len().is_multiple_of(2) {
         (120, 35)
     } else {
         (50, 12)

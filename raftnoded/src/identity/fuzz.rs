@@ -31,6 +31,7 @@ fn samples() -> Vec<Vec<u8>> {
             founders: vec![(1, founder).into()],
             peers: vec!["127.0.0.1:7432".to_owned()],
             removed: true,
+            must_hold: Some(Position { term: 3, index: 70 }),
         }),
         ..fresh.clone()
     };

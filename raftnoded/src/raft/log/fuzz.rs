@@ -83,7 +83,7 @@ fn replay(input: &[u8]) -> Answer {
     let mut index = Index::default();
     let mut number = 0;
     for (at, found) in (1..).zip(records(input)) {
-        let position = Position::from_u64(at / 4 << 32 | (4096 + at % 4 * 64));
+        let position = Position::from_u64(((at / 4) << 32) | (4096 + at % 4 * 64));
         index
             .replay(position, &found)
             .map_err(|fault| match fault {

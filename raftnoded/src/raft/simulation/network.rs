@@ -21,8 +21,9 @@ use openraft::{
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::{Backoff, RPCOption, RaftNetworkFactory, v2::RaftNetworkV2},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
-        TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError,
+        StreamAppendResult, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
+        VoteResponse,
     },
 };
 use rand::RngExt;
@@ -32,13 +33,9 @@ use super::{
     plan::Sabotage,
     world::{Event, Inner, World},
 };
-use crate::{
-    disk::Level,
-    raft::{
-        codec::Appended,
-        machine::SnapshotData,
-        types::{MemberInfo, Payload, Proposal, TypeConfig, Vote},
-    },
+use crate::raft::{
+    machine::SnapshotData,
+    types::{MemberInfo, Payload, Proposal, TypeConfig, Vote},
 };
 
 type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
@@ -324,8 +321,11 @@ impl RaftNetworkV2<TypeConfig> for Network {
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
         let result = self.append(request, &option).await?;
-        let single = Appended::new(result, Level::Ok).single();
-        single.map_err(|_| broken(&io::ErrorKind::StorageFull.into()))
+        Ok(match result {
+            Ok(matching) => AppendEntriesResponse::PartialSuccess(matching),
+            Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
+            Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
+        })
     }
 
     fn stream_append<'s, S>(
