@@ -2,8 +2,10 @@
 //!
 //! ```text
 //! links        cuts, delays, refusals and resets between members, one direction at a time
+//! network      some of them as faults of a run with links
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
 pub(crate) mod links;
+mod network;
 mod processes;

@@ -42,6 +42,7 @@
 //! figures      what a change of leader, and a dashboard, cost; printed, on request
 //! readme       the tour of the README, as written
 //! scenarios    the fifteen fault scenarios
+//! soak         faults composed at random for as long as it is told, on request
 //! ```
 
 mod cluster;
@@ -77,6 +78,7 @@ mod readme;
 mod recovery;
 mod scenarios;
 mod snapshot;
+mod soak;
 mod stale;
 mod systemd;
 mod terminal;
