@@ -111,7 +111,8 @@ async fn behind_links_it_is_seen_that_the_leaders_process_is_gone() {
     load.stop().await.verify(&cluster).await;
 }
 
-/// A leader that no majority answers says so, instead of keeping callers until their time is over.
+/// A leader that no majority answers says so, instead of keeping callers until their time is over;
+/// also those who come behind a write that it cannot finish.
 #[tokio::test]
 async fn a_leader_that_is_cut_off_sends_its_clients_away() {
     let (mut cluster, links) = Cluster::prepare_behind_links(3, &[], SEED);
@@ -121,6 +122,13 @@ async fn a_leader_that_is_cut_off_sends_its_clients_away() {
     let client = Direct::open(address, true).await.expect("a connection");
     client.put("default", "k", "before").await.expect("a put");
     links.isolate(cut_off);
+    let waiting = client.clone().with_timeout(Duration::from_secs(10));
+    let waiting = tokio::spawn(async move { waiting.put("default", "waiting", "x").await });
+    wait_for("a write that nobody confirms", async || {
+        let status = cluster.status(cut_off).await?;
+        (status.last_log > status.commit).then_some(())
+    })
+    .await;
     // The election timeout is 300 ms, and a leader is none after four times that.
     let lease = Duration::from_secs(5);
     wait_at_most(lease, "it knows that it leads nobody", async || {
@@ -134,6 +142,9 @@ async fn a_leader_that_is_cut_off_sends_its_clients_away() {
     assert!(matches!(read, Err(Error::NotLeader { .. })), "{read:?}");
     assert!(matches!(write, Err(Error::NotLeader { .. })), "{write:?}");
     assert!(began.elapsed() < lease, "{:?}", began.elapsed());
+    let waited = waiting.await.expect("a task");
+    let unknown = matches!(waited, Err(Error::OutcomeUnknown { .. }));
+    assert!(unknown, "it is in the log: {waited:?}");
     let successor = cluster.leader().await;
     assert_ne!(successor, cut_off);
     let other = cluster.direct(successor).await;

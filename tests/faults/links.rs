@@ -40,7 +40,7 @@ mod tests;
 mod way;
 
 use std::{
-    net::SocketAddr,
+    net::SocketAddrV4,
     sync::{
         Arc, RwLock,
         atomic::{AtomicU32, Ordering},
@@ -144,7 +144,7 @@ impl Links {
     }
 
     /// A proxy on `address` in front of what listens on `target`, run by `process`.
-    fn put_before(&self, address: SocketAddr, target: SocketAddr, process: Arc<AtomicU32>) {
+    fn put_before(&self, address: SocketAddrV4, target: SocketAddrV4, process: Arc<AtomicU32>) {
         let index = self.network.add(process);
         let port = Port::new(Arc::clone(&self.network), index, address, target);
         let runtime = self.runtime.as_ref().expect("there until it is dropped");

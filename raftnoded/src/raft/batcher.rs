@@ -40,7 +40,11 @@ const MAX_BATCH_BYTES: usize = 1 << 20;
 /// What a waiting write costs beside its command, about.
 const OVERHEAD: usize = 256;
 
-/// Bytes of commands that may wait, in all. Beyond that a write is refused before it is queued.
+/// A waiting write is in memory as it came, for another member might have to carry it out, and as it
+/// is to be replicated.
+const COPIES: usize = 2;
+
+/// Bytes of writes that may wait, in all. Beyond that a write is refused before it is queued.
 const MAX_WAITING_BYTES: usize = 64 << 20;
 
 type Answer = Result<Result<Outcome, Rejection>, ProposeError>;
@@ -94,7 +98,9 @@ impl Batcher {
     /// # Errors
     /// [`ProposeError`]
     pub(super) async fn propose(&self, command: Vec<u8>, until: Instant) -> Answer {
-        let size = u32::try_from(command.len() + OVERHEAD).unwrap_or(u32::MAX);
+        // The largest value takes all the room, but must not be refused for ever.
+        let size = (command.len() * COPIES + OVERHEAD).min(MAX_WAITING_BYTES);
+        let size = u32::try_from(size).unwrap_or(u32::MAX);
         let Ok(room) = Arc::clone(&self.room).try_acquire_many_owned(size) else {
             return Err(ProposeError::Overloaded);
         };

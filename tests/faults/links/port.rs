@@ -1,6 +1,10 @@
 //! The proxy in front of one member: a port that is open while the member listens.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{SocketAddr, SocketAddrV4},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::FutureExt;
 use tokio::{
@@ -29,17 +33,17 @@ pub(super) struct Port {
     /// Of the member.
     index: usize,
     /// Where the others call.
-    address: SocketAddr,
+    address: SocketAddrV4,
     /// Where the member listens.
-    target: SocketAddr,
+    target: SocketAddrV4,
 }
 
 impl Port {
     pub(super) fn new(
         network: Arc<Network>,
         index: usize,
-        address: SocketAddr,
-        target: SocketAddr,
+        address: SocketAddrV4,
+        target: SocketAddrV4,
     ) -> Self {
         Self {
             network,
@@ -77,21 +81,16 @@ impl Port {
                 accepted = listener.accept() => accepted,
             };
             // Whoever hung up before it was accepted needs nothing.
-            if let Ok((socket, from)) = accepted {
+            if let Ok((socket, SocketAddr::V4(from))) = accepted {
                 let (port, gone) = (self.clone(), Arc::clone(&gone));
                 tokio::spawn(async move { port.pass_on(socket, from, &gone).await });
             }
         }
     }
 
-    async fn pass_on(&self, socket: TcpStream, from: SocketAddr, gone: &Notify) {
-        let (processes, here) = (self.network.processes(), self.address);
-        let caller = tokio::task::spawn_blocking(move || caller::find(&processes, from, here));
-        let Ok(caller) = caller.await else {
-            // The links are being dropped.
-            return;
-        };
-        let (there, back) = match caller {
+    async fn pass_on(&self, socket: TcpStream, from: SocketAddrV4, gone: &Notify) {
+        let caller = caller::find(&self.network.processes(), from, self.address);
+        let (there, back) = match caller.expect("Linux tells of its sockets") {
             Caller::Known(index) => (
                 self.network.way(index, self.index),
                 self.network.way(self.index, index),
@@ -134,9 +133,9 @@ fn has_hung_up(socket: &TcpStream) -> bool {
     ready.is_some_and(|ready| ready.is_ok_and(|ready| ready.is_read_closed()))
 }
 
-fn listen(address: SocketAddr) -> TcpListener {
+fn listen(address: SocketAddrV4) -> TcpListener {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.set_reuseaddr(true).expect("an option of a socket");
-    socket.bind(address).expect("a port that was free");
+    socket.bind(address.into()).expect("a port that was free");
     socket.listen(BACKLOG).expect("a listener")
 }

@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::SocketAddr,
+    net::{Ipv4Addr, SocketAddrV4},
     sync::{
         Arc,
         atomic::{AtomicU32, AtomicU64, Ordering},
@@ -30,15 +30,15 @@ const SILENCE: Duration = Duration::from_millis(300);
 /// Links to a listener that sends back whatever it gets.
 struct Bench {
     links: Links,
-    address: SocketAddr,
-    target: SocketAddr,
+    address: SocketAddrV4,
+    target: SocketAddrV4,
     listener: Option<JoinHandle<()>>,
     /// Bytes that the listener has got.
     got: Arc<AtomicU64>,
 }
 
-fn address() -> SocketAddr {
-    ([127, 0, 0, 1], free_port()).into()
+fn address() -> SocketAddrV4 {
+    SocketAddrV4::new(Ipv4Addr::LOCALHOST, free_port())
 }
 
 impl Bench {
