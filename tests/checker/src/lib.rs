@@ -9,7 +9,8 @@
 //! search      looks for the order
 //! timeline    the answered calls in order of time, without those that have their place
 //! unanswered  the calls whose outcome nobody knows
-//! placed      the set of calls that have their place
+//! placed      the answered calls that have their place
+//! cache       what was searched
 //! violation   what is told of a history that has no such order
 //! revisions   a second, cheaper check: revisions of writes follow real time
 //! ```
@@ -31,6 +32,7 @@
 //! 1997), so [`check`] can run out of its budget. It is fast where answers tell much of the state
 //! and few calls are under way at once.
 
+mod cache;
 mod call;
 pub mod models;
 mod placed;
@@ -84,6 +86,10 @@ pub trait Model {
         false
     }
 
+    /// Rewrites the operations of the whole history, which is sorted by starts, into simpler ones that
+    /// need the same orders. The more of them are equal, or lead to equal states, the better.
+    fn simplify(&self, _calls: &mut [Call<Self::Operation>]) {}
+
     /// The same object, with what can be told beforehand from all calls of the history: it may
     /// refuse a step that no order of this history needs. None if there is nothing to tell.
     fn learn(&self, _calls: &[Call<Self::Operation>]) -> Option<Self>
@@ -117,8 +123,8 @@ impl Display for Verdict {
 
 /// Seeks an order of the calls, given in any order, that explains all answers.
 ///
-/// The budget is of time. Apart from it, the search gives up when it holds 16 million
-/// configurations, a few gigabytes of memory.
+/// The budget is of time. Apart from it, the search gives up when it holds 8 million
+/// configurations, a gigabyte or two of memory.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! The set of calls that have their place, as a key of the cache.
+//! The set of answered calls that have their place, as a key of the cache.
 
 /// A set of small numbers.
 ///
@@ -43,12 +43,13 @@ impl Placed {
         }
     }
 
-    /// Appends words that tell this set from every other of the same numbers; none of two sets'
-    /// words begin with the other's.
-    pub(crate) fn write_key(&self, key: &mut Vec<u64>) {
+    /// Words that tell this set from every other of the same numbers.
+    pub(crate) fn key(&self) -> Box<[u64]> {
         let between = &self.words[self.low.min(self.high)..self.high];
-        key.push((self.low as u64) << 32 | between.len() as u64);
+        let mut key = Vec::with_capacity(1 + between.len());
+        key.push(self.low as u64);
         key.extend_from_slice(between);
+        key.into()
     }
 }
 

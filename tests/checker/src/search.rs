@@ -36,8 +36,9 @@
 //!
 //! Take the least witness; w is not empty, or the search would have succeeded at c. Let y be its
 //! first call, `y w'`. If y was tried, the configuration that it leads to was searched, now or
-//! before; with w' it is a witness of equal T, D not larger, and a shorter w. Contradiction. So y
-//! was not tried, for one of these reasons:
+//! before; with w' it is a witness of equal T, D not larger, and a shorter w. Or one was searched
+//! that has fewer unanswered calls placed (see the cache): a witness with smaller T. Contradiction.
+//! So y was not tried, for one of these reasons:
 //!
 //! - A read r was placed instead (rule 1). It stands somewhere in w; taken from there and put first
 //!   it changes no state, and every call remains possible. T is the same, D not larger, and r was
@@ -55,13 +56,13 @@
 //! back or leaving it out breaks no order of time.) ∎
 
 use std::{
-    collections::HashSet,
     mem,
     time::{Duration, Instant},
 };
 
 use crate::{
     Call, Model, Verdict,
+    cache::Cache,
     call::assert_well_formed,
     placed::Placed,
     timeline::{Position, Timeline},
@@ -70,7 +71,7 @@ use crate::{
 };
 
 /// How many configurations are held at most.
-const MAX_CONFIGURATIONS: usize = 16_000_000;
+const MAX_CONFIGURATIONS: usize = 8_000_000;
 
 /// How many configurations are searched between two looks at the clock.
 const BETWEEN_LOOKS: u64 = 256;
@@ -104,14 +105,16 @@ pub(crate) fn run<M: Model>(
     assert_well_formed(calls);
     let mut calls = calls.to_vec();
     calls.sort_by_key(|call| call.start);
-    let learned = model.learn(&calls);
-    let mut search = Search::new(learned.as_ref().unwrap_or(model), &calls);
+    let mut simple = calls.clone();
+    model.simplify(&mut simple);
+    let learned = model.learn(&simple);
+    let mut search = Search::new(learned.as_ref().unwrap_or(model), &simple);
     let verdict = match search.run(limits) {
         Some(true) => Verdict::Linearizable,
-        Some(false) => Verdict::Violation(Violation::new(&calls, &search.frontier)),
+        Some(false) => Verdict::Violation(Violation::new(model, &calls, &search.frontier)),
         None => Verdict::Unknown,
     };
-    (verdict, search.cache.len())
+    (verdict, search.cache.configurations())
 }
 
 /// Which call was tried last at a configuration: the answered ones come first.
@@ -142,12 +145,11 @@ struct Candidate<S> {
 struct Search<'a, M: Model> {
     model: &'a M,
     calls: &'a [Call<M::Operation>],
-    /// The number of each call among those that are answered, or among those that are not.
+    /// The number of each call among those that are answered.
     numbers: Vec<u32>,
     timeline: Timeline,
     unanswered: Unanswered,
-    placed_answered: Placed,
-    placed_unanswered: Placed,
+    placed: Placed,
     answered: usize,
     /// How many answered calls have no place yet.
     missing: usize,
@@ -155,37 +157,35 @@ struct Search<'a, M: Model> {
     /// All placed calls.
     order: Vec<u32>,
     choices: Vec<Choice<M::State>>,
-    cache: HashSet<(Box<[u64]>, M::State)>,
+    cache: Cache<M::State>,
     frontier: Frontier<M::State>,
 }
 
 impl<'a, M: Model> Search<'a, M> {
     /// The calls are sorted by their starts.
     fn new(model: &'a M, calls: &'a [Call<M::Operation>]) -> Self {
-        let mut counts = [0, 0];
+        let mut answered = 0;
         let numbers = calls
             .iter()
             .map(|call| {
-                let count = &mut counts[usize::from(call.is_answered())];
-                *count += 1;
-                *count - 1
+                answered += u32::from(call.is_answered());
+                answered.saturating_sub(1)
             })
             .collect();
-        let [unanswered, answered] = counts.map(|count| count as usize);
+        let answered = answered as usize;
         Self {
             model,
             calls,
             numbers,
             timeline: Timeline::new(calls),
             unanswered: Unanswered::new(calls),
-            placed_answered: Placed::new(answered),
-            placed_unanswered: Placed::new(unanswered),
+            placed: Placed::new(answered),
             answered,
             missing: answered,
             state: model.initial(),
             order: Vec::with_capacity(calls.len()),
             choices: Vec::new(),
-            cache: HashSet::new(),
+            cache: Cache::new(),
             frontier: Frontier::default(),
         }
     }
@@ -197,7 +197,7 @@ impl<'a, M: Model> Search<'a, M> {
         let mut turns = 0u64;
         while self.missing > 0 {
             turns += 1;
-            if self.cache.len() >= limits.configurations
+            if self.cache.configurations() >= limits.configurations
                 || turns.is_multiple_of(BETWEEN_LOOKS) && limits.are_past()
             {
                 return None;
@@ -297,14 +297,12 @@ impl<'a, M: Model> Search<'a, M> {
     fn take_back(&mut self) -> Option<Cursor> {
         let choice = self.choices.pop()?;
         for call in self.order.split_off(choice.depth).into_iter().rev() {
-            let number = self.numbers[call as usize];
             if self.is_answered(call) {
                 self.timeline.unlift(call);
-                self.placed_answered.remove(number);
+                self.placed.remove(self.numbers[call as usize]);
                 self.missing += 1;
             } else {
                 self.unanswered.put_back(call);
-                self.placed_unanswered.remove(number);
             }
         }
         self.frontier.retreat(choice.depth);
@@ -313,14 +311,12 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     fn place(&mut self, call: u32) {
-        let number = self.numbers[call as usize];
         if self.is_answered(call) {
             self.timeline.lift(call);
-            self.placed_answered.insert(number);
+            self.placed.insert(self.numbers[call as usize]);
             self.missing -= 1;
         } else {
             self.unanswered.take(call);
-            self.placed_unanswered.insert(number);
         }
         self.order.push(call);
     }
@@ -353,12 +349,10 @@ impl<'a, M: Model> Search<'a, M> {
         false
     }
 
-    /// Whether this configuration was not seen before.
+    /// Whether this configuration was not searched yet.
     fn is_new(&mut self) -> bool {
-        let mut key = Vec::new();
-        self.placed_answered.write_key(&mut key);
-        self.placed_unanswered.write_key(&mut key);
-        self.cache.insert((key.into(), self.state.clone()))
+        let (answered, unanswered) = (self.placed.key(), self.unanswered.placed());
+        self.cache.insert(answered, unanswered, self.state.clone())
     }
 
     fn is_answered(&self, call: u32) -> bool {

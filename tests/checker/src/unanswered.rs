@@ -14,6 +14,10 @@ struct Class {
 
 pub(crate) struct Unanswered {
     classes: Vec<Class>,
+    /// Which have their place, as a bit set, numbered by their starts.
+    placed: Vec<u64>,
+    /// The number of each call among them; of no meaning for one that is answered.
+    numbers: Vec<u32>,
     /// The class of each call; of no meaning for one that is answered.
     class_of: Vec<u32>,
 }
@@ -23,6 +27,8 @@ impl Unanswered {
     pub(crate) fn new<O: Eq + Hash>(calls: &[Call<O>]) -> Self {
         let mut classes = Vec::<Class>::new();
         let mut class_of = vec![0; calls.len()];
+        let mut numbers = vec![0; calls.len()];
+        let mut count = 0u32;
         let mut known = HashMap::new();
         for (call, number) in calls.iter().zip(0u32..) {
             if call.is_answered() {
@@ -37,8 +43,15 @@ impl Unanswered {
             });
             classes[class].calls.push(number);
             class_of[number as usize] = class as u32;
+            numbers[number as usize] = count;
+            count += 1;
         }
-        Self { classes, class_of }
+        Self {
+            classes,
+            placed: vec![0; count.div_ceil(64) as usize],
+            numbers,
+            class_of,
+        }
     }
 
     /// How many classes there are.
@@ -55,10 +68,23 @@ impl Unanswered {
     /// Takes the call, the first of its class.
     pub(crate) fn take(&mut self, call: u32) {
         self.classes[self.class_of[call as usize] as usize].placed += 1;
+        self.flip(call);
     }
 
     /// Puts the call back, which of those taken of its class was taken last.
     pub(crate) fn put_back(&mut self, call: u32) {
         self.classes[self.class_of[call as usize] as usize].placed -= 1;
+        self.flip(call);
+    }
+
+    fn flip(&mut self, call: u32) {
+        let number = self.numbers[call as usize];
+        self.placed[number as usize / 64] ^= 1 << (number % 64);
+    }
+
+    /// Those that have their place: a bit set without empty words at the end.
+    pub(crate) fn placed(&self) -> Box<[u64]> {
+        let used = self.placed.iter().rposition(|word| *word != 0);
+        self.placed[..used.map_or(0, |last| last + 1)].into()
     }
 }

@@ -5,7 +5,7 @@ use std::{
     fmt::{self, Debug, Display, Formatter, Write},
 };
 
-use crate::Call;
+use crate::{Call, Model};
 
 /// How many states are told apart at the end of the longest orders.
 const MAX_STATES: usize = 5;
@@ -13,25 +13,22 @@ const MAX_STATES: usize = 5;
 /// How many calls are shown of the longest order, and of those that nobody knows the outcome of.
 const MAX_SHOWN: usize = 12;
 
-/// The most answered calls that could be put in order.
+/// The longest orders that could be found: those with the most answered calls.
 pub(crate) struct Frontier<S> {
-    /// How many they are.
+    /// How many answered calls they have.
     answered: usize,
-    /// In order, with those of the unanswered ones that it takes, as few as possible.
-    order: Vec<u32>,
-    /// How much of the order the search still has as its own.
+    /// One order for each state that they lead to. The first has as few unanswered calls as any.
+    orders: Vec<(S, Vec<u32>)>,
+    /// How much of the first the search still has as its own.
     agreed: usize,
-    /// Where the order, and others with as many answered calls, lead to.
-    states: Vec<S>,
 }
 
 impl<S> Default for Frontier<S> {
     fn default() -> Self {
         Self {
             answered: 0,
-            order: Vec::new(),
+            orders: Vec::new(),
             agreed: 0,
-            states: Vec::new(),
         }
     }
 }
@@ -39,23 +36,28 @@ impl<S> Default for Frontier<S> {
 impl<S: Clone + Eq> Frontier<S> {
     /// Notes an order that cannot be continued.
     pub(crate) fn note(&mut self, answered: usize, order: &[u32], state: &S) {
-        let is_longer = self.states.is_empty() || answered > self.answered;
-        if is_longer {
-            self.states.clear();
-        } else if answered < self.answered {
-            return;
+        if let Some((first, longest)) = self.orders.first_mut() {
+            if answered > self.answered || answered == self.answered && order.len() < longest.len()
+            {
+                // Copying what differs only: many an order is a little longer than the last.
+                longest.truncate(self.agreed);
+                longest.extend_from_slice(&order[self.agreed..]);
+                *first = state.clone();
+                if answered > self.answered {
+                    self.orders.truncate(1);
+                }
+            } else {
+                let is_other = self.orders.iter().all(|(other, _)| other != state);
+                if answered == self.answered && is_other && self.orders.len() < MAX_STATES {
+                    self.orders.push((state.clone(), order.to_vec()));
+                }
+                return;
+            }
+        } else {
+            self.orders.push((state.clone(), order.to_vec()));
         }
-        if is_longer || order.len() < self.order.len() {
-            self.order.truncate(self.agreed);
-            self.order.extend_from_slice(&order[self.agreed..]);
-            self.agreed = order.len();
-            self.answered = answered;
-            self.states.retain(|other| other != state);
-            self.states.insert(0, state.clone());
-            self.states.truncate(MAX_STATES);
-        } else if self.states.len() < MAX_STATES && !self.states.contains(state) {
-            self.states.push(state.clone());
-        }
+        self.agreed = order.len();
+        self.answered = answered;
     }
 
     /// The search goes back so far, and from there its own way.
@@ -72,9 +74,13 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// The calls are sorted by their starts.
-    pub(crate) fn new<O: Debug, S: Debug>(calls: &[Call<O>], frontier: &Frontier<S>) -> Self {
-        let report = Report::new(calls, frontier);
+    /// The calls are sorted by their starts, and are those that were given, not simplified ones.
+    pub(crate) fn new<M: Model>(
+        model: &M,
+        calls: &[Call<M::Operation>],
+        frontier: &Frontier<M::State>,
+    ) -> Self {
+        let report = Report::new(model, calls, frontier);
         let mut text = String::new();
         report.write(&mut text).expect("writing to a string");
         Self { report: text }
@@ -93,9 +99,12 @@ impl Debug for Violation {
     }
 }
 
-struct Report<'a, O, S> {
-    calls: &'a [Call<O>],
-    frontier: &'a Frontier<S>,
+struct Report<'a, M: Model> {
+    model: &'a M,
+    calls: &'a [Call<M::Operation>],
+    frontier: &'a Frontier<M::State>,
+    /// One of the longest orders.
+    order: &'a [u32],
     placed: BTreeSet<u32>,
     /// The calls that could come next.
     stuck: BTreeSet<u32>,
@@ -103,9 +112,14 @@ struct Report<'a, O, S> {
     horizon: u64,
 }
 
-impl<'a, O: Debug, S: Debug> Report<'a, O, S> {
-    fn new(calls: &'a [Call<O>], frontier: &'a Frontier<S>) -> Self {
-        let placed: BTreeSet<u32> = frontier.order.iter().copied().collect();
+impl<'a, M: Model> Report<'a, M> {
+    fn new(
+        model: &'a M,
+        calls: &'a [Call<M::Operation>],
+        frontier: &'a Frontier<M::State>,
+    ) -> Self {
+        let order = frontier.orders.first().map_or(&[][..], |(_, order)| order);
+        let placed: BTreeSet<u32> = order.iter().copied().collect();
         let missing = || {
             (0u32..)
                 .zip(calls)
@@ -120,8 +134,10 @@ impl<'a, O: Debug, S: Debug> Report<'a, O, S> {
             .map(|(number, _)| number)
             .collect();
         Self {
+            model,
             calls,
             frontier,
+            order,
             placed,
             stuck,
             horizon,
@@ -130,27 +146,25 @@ impl<'a, O: Debug, S: Debug> Report<'a, O, S> {
 
     fn write(&self, text: &mut String) -> fmt::Result {
         let answered = self.calls.iter().filter(|call| call.is_answered()).count();
-        let Frontier {
-            answered: most,
-            order,
-            states,
-            ..
-        } = self.frontier;
+        let most = self.frontier.answered;
         writeln!(
             text,
-            "not linearizable: of {answered} answered calls, {most} can be put in order and no more"
+            "not linearizable: the longest order found has {most} of {answered} answered calls"
         )?;
-        writeln!(text, "the last of them in the order found:")?;
-        for &number in &order[order.len().saturating_sub(MAX_SHOWN)..] {
+        writeln!(text, "its last calls:")?;
+        for &number in &self.order[self.order.len().saturating_sub(MAX_SHOWN)..] {
             self.write_call(text, "", number)?;
         }
-        for (state, which) in states
-            .iter()
-            .zip([""].iter().chain(["; in other orders"; 9].iter()))
-        {
-            writeln!(text, "which leads to the state{which}: {state:?}")?;
+        for (number, (_, order)) in self.frontier.orders.iter().enumerate() {
+            let state = self.state(order);
+            let what = if number == 0 {
+                "which leads"
+            } else {
+                "others as long lead"
+            };
+            writeln!(text, "{what} to the state: {state:?}")?;
         }
-        writeln!(text, "where none of these can come next:")?;
+        writeln!(text, "where none of these can come next and lead on:")?;
         for &number in &self.stuck {
             self.write_call(text, "", number)?;
         }
@@ -164,6 +178,16 @@ impl<'a, O: Debug, S: Debug> Report<'a, O, S> {
             self.write_call(text, mark, number)?;
         }
         Ok(())
+    }
+
+    /// Where the order leads to. The search may have known it by a simpler name.
+    fn state(&self, order: &[u32]) -> M::State {
+        let calls = order.iter().map(|&number| &self.calls[number as usize]);
+        calls.fold(self.model.initial(), |state, call| {
+            self.model
+                .step(&state, &call.operation, call.is_answered())
+                .expect("the search found it possible")
+        })
     }
 
     /// The calls that overlap those that could come next; of the unanswered ones, the last.

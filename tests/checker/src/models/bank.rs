@@ -6,7 +6,7 @@ use std::{
     hash::Hash,
 };
 
-use crate::Model;
+use crate::{Call, Model};
 
 /// Accounts, numbered from 0. What each holds is whatever the history has it to be: a sum, or, which
 /// makes a search faster, a sum and the name of the transfer that left it.
@@ -100,6 +100,16 @@ impl<V: Clone + Eq + Hash + Debug> Model for Bank<V> {
         match operation {
             Operation::Read { .. } => true,
             Operation::Transfer { outcome, .. } => *outcome != Outcome::Applied,
+        }
+    }
+
+    /// An unanswered call has no answer.
+    fn simplify(&self, calls: &mut [Call<Operation<V>>]) {
+        for call in calls.iter_mut().filter(|call| !call.is_answered()) {
+            match &mut call.operation {
+                Operation::Transfer { outcome, .. } => *outcome = Outcome::Applied,
+                Operation::Read { accounts } => accounts.clear(),
+            }
         }
     }
 }

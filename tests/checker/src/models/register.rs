@@ -48,7 +48,9 @@ impl<V: PartialEq> Found<V> {
             Self::Value(value) => state == Some(value),
         }
     }
+}
 
+impl<V> Found<V> {
     fn value(&self) -> Option<&V> {
         match self {
             Self::Value(value) => Some(value),
@@ -130,6 +132,31 @@ impl<V> Operation<V> {
     }
 }
 
+impl<V> Operation<V> {
+    /// The values that it tells from others.
+    fn names(&self) -> impl Iterator<Item = &V> {
+        let (one, other) = match self {
+            Self::Get { value } => (value.as_ref(), None),
+            Self::Put { found, .. } | Self::Delete { found } => (found.value(), None),
+            Self::CompareAndSwap {
+                expected, found, ..
+            } => (expected.as_ref(), found.value()),
+        };
+        one.into_iter().chain(other)
+    }
+
+    fn forget_answer(&mut self) {
+        match self {
+            Self::Get { value } => *value = None,
+            Self::Put { found, .. } | Self::Delete { found } => *found = Found::Untold,
+            Self::CompareAndSwap { swapped, found, .. } => {
+                *swapped = true;
+                *found = Found::Untold;
+            }
+        }
+    }
+}
+
 impl<V: Clone + Eq + Hash + Debug> Model for Register<V> {
     type State = Option<V>;
     type Operation = Operation<V>;
@@ -178,6 +205,31 @@ impl<V: Clone + Eq + Hash + Debug> Model for Register<V> {
             Operation::Get { .. } => true,
             Operation::CompareAndSwap { swapped, .. } => !swapped,
             Operation::Put { .. } | Operation::Delete { .. } => false,
+        }
+    }
+
+    /// Makes one of all values that no answer names as found and no compare-and-swap expects: nothing
+    /// tells one from another. And an unanswered call has no answer.
+    fn simplify(&self, calls: &mut [Call<Operation<V>>]) {
+        let mut named = HashSet::new();
+        for call in calls.iter_mut() {
+            if !call.is_answered() {
+                call.operation.forget_answer();
+            }
+            named.extend(call.operation.names().cloned());
+        }
+        let mut unnamed = None;
+        for call in calls {
+            let (Operation::Put { value, .. }
+            | Operation::CompareAndSwap {
+                new: Some(value), ..
+            }) = &mut call.operation
+            else {
+                continue;
+            };
+            if !named.contains(value) {
+                *value = unnamed.get_or_insert_with(|| value.clone()).clone();
+            }
         }
     }
 

@@ -10,7 +10,13 @@ use super::{
 };
 use crate::{
     Call, Verdict,
-    models::{Counter, List, Register, list, register::Operation::Get},
+    models::{
+        Counter, List, Register, bank, counter, list,
+        register::{
+            Found,
+            Operation::{CompareAndSwap, Get},
+        },
+    },
 };
 
 /// Asserts that the history is linearizable, and takes no more configurations than this.
@@ -40,44 +46,103 @@ const SOME_UNANSWERED: Load = Load {
     ..ALL_ANSWERED
 };
 
+const MANY_UNANSWERED: Load = Load {
+    unanswered: 100,
+    ..ALL_ANSWERED
+};
+
+const LOADS: [Load; 3] = [ALL_ANSWERED, SOME_UNANSWERED, MANY_UNANSWERED];
+
 #[test]
 fn of_a_register() {
-    for load in [ALL_ANSWERED, SOME_UNANSWERED] {
+    for load in &LOADS {
         let register = Register::default();
-        let mut calls = busy(&register, &load, 1, any_register_call);
+        let mut calls = busy(&register, load, 1, any_register_call);
         explained(&register, &calls, 20_000);
         // In the middle, and long overwritten.
         let time = calls[5_000].start;
         calls.push(call(99, time, time + 10, Get { value: Some(7) }));
-        refused(&register, &calls, 200_000);
+        refused(&register, &calls, 400_000);
+    }
+}
+
+/// Answers that tell just that a condition did not hold.
+#[test]
+fn of_a_register_whose_answers_are_vague() {
+    for load in &LOADS[..2] {
+        let register = Register::default();
+        let mut calls = busy(&register, load, 5, |rng, number| {
+            match any_register_call(rng, number) {
+                CompareAndSwap { expected, new, .. } => CompareAndSwap {
+                    expected,
+                    new,
+                    swapped: false,
+                    found: Found::Present,
+                },
+                other => other,
+            }
+        });
+        explained(&register, &calls, 80_000);
+        let time = calls[5_000].start;
+        calls.push(call(99, time, time + 10, Get { value: Some(7) }));
+        refused(&register, &calls, 500_000);
     }
 }
 
 #[test]
 fn of_a_counter() {
-    for load in [ALL_ANSWERED, SOME_UNANSWERED] {
-        let calls = busy(&Counter::default(), &load, 2, any_counter_call);
-        explained(&Counter::default(), &calls, 20_000);
+    for load in &LOADS {
+        let counter = Counter::default();
+        let mixed = busy(&counter, load, 2, any_counter_call);
+        explained(&counter, &mixed, 20_000);
+        let mut calls = busy(&counter, load, 2, |rng, number| {
+            match any_counter_call(rng, number) {
+                counter::Operation::Add { .. } => counter::Operation::unanswered_add(1),
+                get => get,
+            }
+        });
+        explained(&counter, &calls, 20_000);
+        let time = calls[5_000].start;
+        calls.push(call(
+            99,
+            time,
+            time + 10,
+            counter::Operation::Get { sum: 7 },
+        ));
+        refused(&counter, &calls, 20_000);
     }
 }
 
 #[test]
 fn of_a_list() {
-    let load = Load {
-        calls: 3_000,
-        ..SOME_UNANSWERED
-    };
-    let list = List::default();
-    let mut calls = busy(&list, &load, 3, any_list_call);
-    explained(&list, &calls, 4_000);
-    let values = Vec::new();
-    calls.push(call(99, 1_000, 1_010, list::Operation::Read { values }));
-    refused(&list, &calls, 4_000);
+    for load in LOADS {
+        let list = List::default();
+        let load = Load {
+            calls: 3_000,
+            ..load
+        };
+        let mut calls = busy(&list, &load, 3, any_list_call);
+        explained(&list, &calls, 4_000);
+        let values = Vec::new();
+        calls.push(call(99, 1_000, 1_010, list::Operation::Read { values }));
+        refused(&list, &calls, 1_000);
+    }
 }
 
 #[test]
 fn of_a_bank() {
-    let bank = any_bank();
-    let calls = busy(&bank, &SOME_UNANSWERED, 4, any_bank_call);
-    explained(&bank, &calls, 20_000);
+    for load in &LOADS {
+        let bank = any_bank();
+        let mut calls = busy(&bank, load, 4, any_bank_call);
+        explained(&bank, &calls, 20_000);
+        let time = calls[5_000].start;
+        let accounts = vec![7; 4];
+        calls.push(call(
+            99,
+            time,
+            time + 10,
+            bank::Operation::Read { accounts },
+        ));
+        refused(&bank, &calls, 20_000);
+    }
 }

@@ -33,13 +33,13 @@ fn a_stale_read_is_told_with_what_led_to_it() {
         call(0, 9, 10, Get { value: Some("b") }),
     ]);
     let verdict = check(&Register::default(), &calls, Duration::from_secs(10));
-    let expected = r#"not linearizable: of 5 answered calls, 3 can be put in order and no more
-the last of them in the order found:
+    let expected = r#"not linearizable: the longest order found has 3 of 5 answered calls
+its last calls:
          client 0       0.000000 ..     1.000000 ms  put "a"
          client 1       2.000000 ..     4.000000 ms  put "b"
          client 0       6.000000 ..     8.000000 ms  get -> "b"
 which leads to the state: Some("b")
-where none of these can come next:
+where none of these can come next and lead on:
          client 2       5.000000 ..     7.000000 ms  get -> "a"
 all calls of that time, by their starts:
          client 3       3.000000 ..            ? ms  put "c"
