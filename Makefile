@@ -41,9 +41,10 @@ setup-compiler:
 	@command -v cargo >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
 	$(call install,command -v cc,gcc libc6-dev)
 
-setup: setup-compiler ## Install what the system lacks to build RocksDB: g++ and libclang
+setup: setup-compiler ## Install what the system lacks: g++ and libclang for RocksDB, ext4 tools for the tests
 	@$(call install,command -v c++,g++)
 	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep -E '^libclang(-[0-9.]+)?\.so',libclang-dev)
+	$(call install,PATH=$$PATH:/usr/sbin:/sbin; command -v mkfs.ext4 && command -v e2fsck && command -v mount,e2fsprogs mount)
 
 demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
 	@$(call own,$(CARGO_TARGET_DIR)/demo)

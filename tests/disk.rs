@@ -7,9 +7,6 @@
 
 use std::{
     fs::{self, File},
-    io::Write,
-    path::{Path, PathBuf},
-    process::Command,
     time::Duration,
 };
 
@@ -18,9 +15,11 @@ use common::{
     types::{Consistency, DeleteRequest, GetRequest, PutRequest},
 };
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use tempfile::TempDir;
 
-use crate::cluster::{Cluster, wait_for};
+use crate::{
+    cluster::{Cluster, wait_for},
+    faults::disks::{Disks, Filler},
+};
 
 /// Settings for members on a small file system.
 const SMALL: [&str; 10] = [
@@ -36,81 +35,22 @@ const SMALL: [&str; 10] = [
     "16MiB",
 ];
 
-/// A small file system in memory, unmounted when this is dropped: after the members that use it.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// None, and a loud word, where this needs more rights than there are.
-    fn new(path: &Path, size: &str) -> Option<Self> {
-        fs::create_dir_all(path).expect("a directory");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs"])
-            .arg(path)
-            .output();
-        match mounted {
-            Ok(run) if run.status.success() => Some(Self(path.to_owned())),
-            refused => {
-                eprintln!("SKIPPED: a small file system cannot be mounted: {refused:?}");
-                None
-            }
-        }
-    }
-
-    /// Fills it, but for so many bytes.
-    fn fill(&self, leave: u64) -> Filler {
-        let path = self.0.join("filler");
-        let mut file = File::create(&path).expect("a file");
-        let block = vec![1; 64 << 10];
-        while file.write_all(&block).is_ok() {}
-        // The last bytes, one by one.
-        while file.write_all(&[1]).is_ok() {}
-        let length = file.metadata().expect("a file").len();
-        file.set_len(length.saturating_sub(leave)).expect("a file");
-        Filler(path)
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
-
-/// What takes the room; it is given back when this is dropped.
-struct Filler(PathBuf);
-
-impl Drop for Filler {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 /// Three members, each on a small file system of its own.
 struct Small {
     cluster: Cluster,
     // After the cluster: the members are gone by then.
-    mounts: Vec<Mount>,
-    _place: TempDir,
+    disks: Disks,
 }
 
 impl Small {
     async fn start() -> Option<Self> {
         let mut cluster = Cluster::prepare(3, &SMALL);
-        let place = tempfile::tempdir().expect("a directory");
-        let mut mounts = Vec::new();
-        for index in 0..3 {
-            let path = place.path().join(format!("disk{index}"));
-            let mount = Mount::new(&path, "64m")?;
-            cluster.member(index).set_data(&path.join("data"));
-            mounts.push(mount);
-        }
+        let disks = Disks::under(&mut cluster, 72 << 20)
+            .inspect_err(|why| eprintln!("SKIPPED: no small file systems: {why}"))
+            .ok()?;
         cluster.start_all();
         cluster.leader().await;
-        Some(Self {
-            cluster,
-            mounts,
-            _place: place,
-        })
+        Some(Self { cluster, disks })
     }
 
     async fn read_only(&self, index: usize) -> Option<String> {
@@ -158,6 +98,12 @@ impl Small {
     }
 }
 
+/// All of the members' disks, to the last byte.
+fn fill_all(small: &Small) -> Vec<Filler> {
+    let volumes = small.disks.volumes().iter();
+    volumes.map(|volume| volume.fill(0)).collect()
+}
+
 async fn put(client: &Client, key: &str, size: usize) -> Result<(), Error> {
     let request = PutRequest::new("default", key.to_owned(), vec![b'v'; size]);
     client.put(request).await.map(drop)
@@ -186,7 +132,7 @@ async fn a_full_follower_falls_behind_and_catches_up_when_there_is_room() {
     put(&client, "before", 10).await.expect("a put");
     let leader = small.cluster.leader().await;
     let full = (leader + 1) % 3;
-    let filler = small.mounts[full].fill(0);
+    let filler = small.disks.of(full).fill(0);
     small.becomes_read_only(full).await;
     // More than the others keep of their logs: it will need a snapshot, and has no room for one.
     for number in 0..160 {
@@ -224,7 +170,7 @@ async fn a_full_leader_hands_over_and_no_write_fails() {
     let client = small.cluster.client().await;
     let leader = small.cluster.leader().await;
     put(&client, "before", 10).await.expect("a put");
-    let filler = small.mounts[leader].fill(0);
+    let filler = small.disks.of(leader).fill(0);
     let mut number = 0;
     let next = wait_for("another member leads", async || {
         put(&client, &format!("k{}", number % 10), 100)
@@ -265,7 +211,7 @@ async fn while_a_majority_is_full_reads_work_and_writes_are_refused() {
     // Into the reserve of 16 MiB, and not to its last quarter.
     let fillers: Vec<Filler> = others
         .iter()
-        .map(|index| small.mounts[*index].fill(10 << 20))
+        .map(|index| small.disks.of(*index).fill(10 << 20))
         .collect();
     for index in [others[0], others[1], leader] {
         small.becomes_read_only(index).await;
@@ -293,7 +239,7 @@ async fn while_a_majority_is_full_reads_work_and_writes_are_refused() {
     for index in 0..3 {
         small.takes_writes_again(index).await;
     }
-    let fillers: Vec<Filler> = small.mounts.iter().map(|mount| mount.fill(0)).collect();
+    let fillers = fill_all(&small);
     for index in 0..3 {
         small.becomes_read_only(index).await;
     }
@@ -335,7 +281,7 @@ async fn writers_at_full_speed_do_not_bring_the_log_to_its_end() {
             })
         })
         .collect();
-    let fillers: Vec<Filler> = small.mounts.iter().map(|mount| mount.fill(0)).collect();
+    let fillers = fill_all(&small);
     for index in 0..3 {
         small.becomes_read_only(index).await;
     }
@@ -367,12 +313,9 @@ async fn a_disk_filled_into_the_reserve_takes_no_writes_until_there_is_room() {
     let disk = status.disk.expect("the disk");
     assert!(disk.free <= disk.total && disk.total > 0, "{disk:?}");
 
-    let filler = Filler(place.path().join("filler"));
-    let file = File::create(&filler.0).expect("a file");
+    let file = File::create(place.path().join("filler")).expect("a file");
     let flags = rustix::fs::FallocateFlags::empty();
     rustix::fs::fallocate(&file, flags, 0, free / 10 * 6).expect("room for most of what is free");
-    // An open file keeps its room when its name is gone.
-    drop(file);
     let reason = wait_for("it takes no writes", async || {
         cluster.status(0).await?.read_only
     })
@@ -386,7 +329,7 @@ async fn a_disk_filled_into_the_reserve_takes_no_writes_until_there_is_room() {
     let delete = DeleteRequest::new("default", vec!["k".into()]);
     assert_eq!(client.delete(delete).await.expect("a delete").deleted, 1);
 
-    drop(filler);
+    file.set_len(0).expect("the room is given back");
     wait_for("it takes writes again", async || {
         put(&client, "k", 3).await.ok()
     })

@@ -1,11 +1,13 @@
 //! The faults, each as something that is done to a [`Run`](crate::scenario::Run) and seen to happen.
 //!
 //! ```text
+//! disks        power cuts, full disks, damaged files
 //! links        cuts, delays, refusals and resets between members, one direction at a time
 //! network      some of them as faults of a run with links
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
+pub(crate) mod disks;
 pub(crate) mod links;
 mod network;
 mod processes;

@@ -80,6 +80,7 @@ async fn a_directory_in_use_is_refused() {
     );
     assert!(said.contains(&expected), "{said}");
     // The lock goes with the process, however it ends.
+    cluster.leader().await;
     cluster
         .direct(0)
         .await
@@ -251,4 +252,121 @@ async fn a_directory_that_moved_with_its_member_goes_on() {
         .get("default", "k", Consistency::STALE)
         .await;
     assert_eq!(found.expect("a get").entry.expect("the key").value, "v");
+}
+
+#[tokio::test]
+async fn a_member_whose_identity_was_removed_is_refused_and_makes_no_new_one() {
+    let mut cluster = Cluster::single(&[]).await;
+    cluster.member(0).kill();
+    let path = cluster.members()[0].data().join("identity.toml");
+    let identity = fs::read(&path).expect("the identity");
+    fs::remove_file(&path).expect("the identity is removed");
+    for _ in 0..2 {
+        let (code, said) = cluster.member(0).refused().await;
+        assert_eq!(code, Some(3), "{said}");
+        let missing = format!("{} is missing", path.display());
+        for words in [&*missing, "put it back", "replace the member"] {
+            assert!(said.contains(words), "{words:?} is not in {said}");
+        }
+        assert!(!path.exists());
+    }
+    fs::write(&path, identity).expect("the identity is put back");
+    cluster.member(0).start();
+    cluster.leader().await;
+}
+
+#[tokio::test]
+async fn a_member_whose_state_was_removed_is_refused_and_the_file_named() {
+    let settings = ["--snapshot-every", "1MiB", "--log-retain", "0"];
+    let mut cluster = Cluster::single(&settings).await;
+    let direct = cluster.direct(0).await;
+    for number in 0..20 {
+        direct
+            .put("default", format!("k{number}"), vec![7; 4096])
+            .await
+            .expect("a put");
+    }
+    let done = cluster.raftctl(0).run(&["snapshot", "trigger"]);
+    assert_eq!(done.code, 0, "{done:?}");
+    wait_for("the log is purged", async || {
+        let status = cluster.status(0).await?;
+        (status.purged > 0).then_some(())
+    })
+    .await;
+    cluster.member(0).kill();
+    let path = cluster.members()[0].data().join("snapshot/current.snap");
+    let snapshot = fs::read(&path).expect("the snapshot");
+    fs::remove_file(&path).expect("the snapshot is removed");
+    let (code, said) = cluster.member(0).refused().await;
+    assert_eq!(code, Some(3), "{said}");
+    let missing = format!("{} is missing", path.display());
+    for words in [&*missing, "Put", "back", "replace this member"] {
+        assert!(said.contains(words), "{words:?} is not in {said}");
+    }
+    fs::write(&path, snapshot).expect("the snapshot is put back");
+    cluster.member(0).start();
+    cluster.leader().await;
+    assert_eq!(cluster.replica(0, "default").await.len(), 20);
+}
+
+#[tokio::test]
+async fn a_member_that_lost_acknowledged_log_is_refused_and_its_leader_goes_on() {
+    let mut cluster = Cluster::start(&[]).await;
+    let leader = cluster.leader().await;
+    let index = (leader + 1) % 3;
+    let direct = cluster.direct(leader).await;
+    direct.put("default", "before", "v").await.expect("a put");
+    cluster.settled().await;
+    // An older copy of the log is put in the place of the newer one, twice: the second time after an
+    // orderly stop, of which the member itself knows.
+    for (round, in_order) in [false, true].into_iter().enumerate() {
+        let wal = cluster.members()[index].data().join("wal");
+        let (old, new) = (
+            cluster.directory().join(format!("old{round}")),
+            cluster.directory().join(format!("new{round}")),
+        );
+        cluster.member(index).kill();
+        copy_directory(&wal, &old);
+        cluster.member(index).start();
+        for number in 0..10 {
+            let key = format!("k{round}-{number}");
+            direct.put("default", key, "v").await.expect("a put");
+        }
+        cluster.acknowledged(index).await;
+        let member = cluster.member(index);
+        if in_order {
+            member.terminate();
+            assert!(member.exited().await.success());
+        } else {
+            member.kill();
+        }
+        fs::rename(&wal, &new).expect("the log moves");
+        fs::rename(&old, &wal).expect("the old one takes its place");
+        for start in 0..2 {
+            let (code, said) = cluster.member(index).refused().await;
+            assert_eq!(code, Some(3), "{said}");
+            for words in ["lacks entry", "must not come back", "replace the member"] {
+                assert!(said.contains(words), "{words:?} is not in {said}");
+            }
+            let told = said.contains(&format!("(says n{})", leader + 1));
+            assert_eq!(told, !in_order && start == 0, "{said}");
+        }
+        assert_eq!(cluster.leader().await, leader, "it still leads");
+        let told = "a member has lost log that it had acknowledged: replace it";
+        assert_eq!(cluster.members()[leader].events(told).len(), 1);
+        let alarms = cluster.status(leader).await.expect("a status").alarms;
+        let alarm = format!("n{} has lost log", index + 1);
+        let alarmed = alarms.iter().any(|found| found.contains(&alarm));
+        assert_eq!(alarmed, !in_order, "{alarms:?}");
+        // The right log is as good as ever.
+        fs::remove_dir_all(&wal).expect("the old log goes");
+        fs::rename(&new, &wal).expect("the right one comes back");
+        cluster.member(index).start();
+        cluster.assert_replicas_equal("default").await;
+        let alarms = cluster.status(leader).await.expect("a status").alarms;
+        assert!(
+            !alarms.iter().any(|found| found.contains(&alarm)),
+            "{alarms:?}"
+        );
+    }
 }

@@ -2,6 +2,8 @@
 //! affair. The number in a test's name is that of the scenario.
 //!
 //! ```text
+//! damage       10 the files of a stopped member change
+//! disks        6 the power is cut; 9 disks are full
 //! processes    1 the leader is killed; 2 the leader is paused; 7 two of three are gone
 //! partitions   3 the leader is cut off; 4 cuts of one direction, and a bridge between two halves
 //! latency      5 slow links whose connections break in the middle of a frame
@@ -10,6 +12,8 @@
 //! overload     15 the leader is given more than it can take
 //! ```
 
+mod damage;
+mod disks;
 mod laggard;
 mod latency;
 mod members;

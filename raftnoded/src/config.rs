@@ -101,7 +101,7 @@ options! {
     #[arg(value_name = "N")]
     threads / "RAFTNODED_THREADS": u32,
     /// When a write is acknowledged: on disk on a majority, or only handed to the operating
-    /// system [default: always]
+    /// system, which promises nothing after a power cut [default: always]
     #[arg(value_enum)]
     fsync / "RAFTNODED_FSYNC": Fsync,
     /// Longest value accepted, up to 32MiB; the same on all members [default: 1MiB]

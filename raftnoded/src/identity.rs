@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::Store,
     raft::types::{Aim, MemberInfo},
+    store::Position,
 };
 
 /// The version of the directory's layout.
@@ -65,6 +66,16 @@ pub enum DirectoryError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The identity file was removed.
+    #[error(
+        "{} is missing, though the log of a member is there: put it back, or move the whole data \
+         directory away and replace the member by an empty one",
+        path.display()
+    )]
+    IdentityLost {
+        /// The file.
+        path: PathBuf,
     },
     /// A later program wrote the directory.
     #[error(
@@ -162,6 +173,32 @@ pub enum DirectoryError {
         /// The member.
         id: u64,
     },
+    /// The end of the log was removed from under the identity.
+    #[error(
+        "the log of member {id} in {} lacks entry {index} of term {term}, which was in it{}: it was \
+         cut, an older copy was put in its place, or the disk lost what it had synced. The member \
+         must not come back under its old id, for it has forgotten what it promised: put the log \
+         back, or move the whole directory away and replace the member",
+        path.display(),
+        says(by.as_deref())
+    )]
+    LogCut {
+        /// The directory.
+        path: PathBuf,
+        /// The member.
+        id: u64,
+        /// The term of the entry that it must hold.
+        term: u64,
+        /// Its index.
+        index: u64,
+        /// Who said so; none if it was noted when the member stopped.
+        by: Option<String>,
+    },
+}
+
+/// Who said something, in brackets, if it was somebody.
+pub(crate) fn says(who: Option<&str>) -> String {
+    who.map_or_else(String::new, |who| format!(" (says {who})"))
 }
 
 impl DirectoryError {
@@ -216,6 +253,10 @@ pub struct Belonging {
     /// Whether the member was removed from the cluster: it must not take part any more.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// An entry that the log must hold, or have purged; absent until the member was stopped in order,
+    /// or was told by its leader what it had lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub must_hold: Option<Position>,
 }
 
 impl Belonging {
@@ -331,6 +372,12 @@ impl DataDirectory {
         given_store: Option<Store>,
     ) -> Result<Identity, DirectoryError> {
         let Some(identity) = self.existing()? else {
+            // The log is made after the identity, so it never stands alone.
+            if self.path.join("wal").exists() {
+                return Err(DirectoryError::IdentityLost {
+                    path: self.identity_path(),
+                });
+            }
             let identity = Identity {
                 format: FORMAT,
                 name: given_name.unwrap_or(default_name).to_owned(),
@@ -465,6 +512,7 @@ mod tests {
             founders: vec![(3, MemberInfo::default()).into()],
             peers: vec!["h:1".to_owned()],
             removed: true,
+            must_hold: Some(Position { term: 2, index: 9 }),
         });
         data.write(&identity).unwrap();
         assert_eq!(data.identity(None, "other", None).unwrap(), identity);

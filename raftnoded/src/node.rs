@@ -11,6 +11,7 @@
 
 mod belonging;
 mod failure;
+mod log;
 pub(crate) mod open;
 #[cfg(test)]
 mod tests;
@@ -26,12 +27,11 @@ use open::Opened;
 use crate::{
     config::{Config, Fsync, Store},
     disk::Disk,
-    identity::{Belonging, DataDirectory, DirectoryError, Identity},
+    identity::{Belonging, DataDirectory, Identity},
     listener::Connections,
     notify,
     raft::{
-        Card, Compaction, Consensus, PeerServer, Room, Settings, Stand, clock,
-        log::{LogStore, Stamp},
+        Card, Compaction, Consensus, PeerServer, Room, Settings, Stand, Verdict, clock,
         machine::Machine,
     },
     rpc,
@@ -192,7 +192,10 @@ impl Node {
         let doubles = self.go_on_looking(&belonging);
         let failure = tokio::select! {
             () = stop => None,
-            by = consensus.dismissed() => Some(self.note_removal(by)),
+            verdict = consensus.dismissed() => Some(match verdict {
+                Verdict::Removed { by } => self.note_removal(by),
+                Verdict::LogLost { by, acknowledged } => self.note_loss(acknowledged, by),
+            }),
             stranger = strangers => Some(stranger.into()),
             double = doubles => Some(double),
             never = self.note_addresses(&consensus) => match never {},
@@ -220,6 +223,7 @@ impl Node {
             .shutdown()
             .await
             .map_err(|error| Failure::LogWrite(error.to_string()))?;
+        self.note_end(consensus.log());
         tracing::info!("stopped");
         Ok(())
     }
@@ -303,47 +307,6 @@ impl Node {
         notify::status(&notify::words(&consensus));
         self.ready();
         Ok(consensus)
-    }
-
-    /// Makes sure that the log is this member's own and was not removed since it was begun. The
-    /// stamp is in the log, and the identity says so, before this member answers anybody: whatever
-    /// it promises later, an emptied log cannot be taken for a new one.
-    async fn begin_log(&mut self, belonging: &Belonging, log: &LogStore) -> Result<(), Failure> {
-        let own = Stamp {
-            cluster_id: belonging.cluster_id,
-            node_id: belonging.node_id,
-            incarnation: self.identity.incarnation,
-        };
-        let path = || self.directory.path().join("wal");
-        match log.stamp() {
-            Some(found) if found != own => {
-                return Err(DirectoryError::OtherLog {
-                    path: path(),
-                    found_node: found.node_id,
-                    found_cluster: found.cluster_id,
-                }
-                .into());
-            }
-            Some(_) => {}
-            None if belonging.log_begun => {
-                return Err(DirectoryError::LogLost {
-                    path: path(),
-                    id: belonging.node_id,
-                }
-                .into());
-            }
-            None => log
-                .set_stamp(own)
-                .await
-                .map_err(|error| Failure::LogWrite(error.to_string()))?,
-        }
-        if let Some(membership) = &mut self.identity.membership
-            && !membership.log_begun
-        {
-            membership.log_begun = true;
-            self.directory.write(&self.identity)?;
-        }
-        Ok(())
     }
 
     /// The first start of a restored member: names it, with the addresses it has here, as the only

@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::Plan;
-use crate::{cluster::Cluster, workload::Shift};
+use crate::{
+    cluster::{Cluster, Member},
+    workload::Shift,
+};
 
 /// What was done to the cluster, and when.
 pub(super) struct Schedule {
@@ -86,7 +89,14 @@ fn write_all(
     let mut lines = File::create(directory.join("schedule.txt"))?;
     schedule.write(&mut lines)?;
     fs::write(directory.join("report.md"), report)?;
-    copy(cluster.directory(), &directory.join("members"))
+    let members = directory.join("members");
+    copy(cluster.directory(), &members)?;
+    // On a disk of its own.
+    let elsewhere = |member: &&Member| !member.data().starts_with(cluster.directory());
+    for member in cluster.members().iter().filter(elsewhere) {
+        copy(member.data(), &members.join(member.name()))?;
+    }
+    Ok(())
 }
 
 /// Copies a directory with all that is in it; what is neither file nor directory is left out.

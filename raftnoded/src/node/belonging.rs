@@ -234,6 +234,7 @@ fn nothing(cluster_id: u128, node_id: u64) -> Belonging {
         founders: Vec::new(),
         peers: Vec::new(),
         removed: false,
+        must_hold: None,
     }
 }
 

@@ -1,10 +1,10 @@
 //! Why a member cannot start, or had to stop, and its exit code.
 
-use std::{io, net::SocketAddr};
+use std::{io, net::SocketAddr, path::PathBuf};
 
 use crate::{
     engine::EngineError,
-    identity::DirectoryError,
+    identity::{DirectoryError, says},
     raft::{StartError, formation::FormationError, log::LogError, machine::files::LoadError},
     store,
 };
@@ -27,6 +27,26 @@ pub enum Failure {
     /// The layout of the state in it.
     #[error(transparent)]
     Layout(#[from] store::OpenError),
+    /// The state in it is gone, or an old one.
+    #[error(
+        "{} {}, and the log begins behind entry {purged}: what was in between is nowhere else. Put \
+         {} back as it was, or replace this member by an empty one, and it gets its data from the \
+         others",
+        path.display(),
+        applied.map_or_else(
+            || "is missing or empty".to_owned(),
+            |index| format!("shows the state of entry {index}"),
+        ),
+        path.display()
+    )]
+    StateLost {
+        /// Where it is kept.
+        path: PathBuf,
+        /// The entry that it stands for; none if there is no state.
+        applied: Option<u64>,
+        /// The last entry that the log does not hold any more.
+        purged: u64,
+    },
     /// A directory in it.
     #[error("cannot use {path}: {source}")]
     Files {
@@ -85,10 +105,6 @@ pub enum Failure {
     Stopped(String),
 }
 
-fn says(who: Option<&str>) -> String {
-    who.map_or_else(String::new, |who| format!(" (says {who})"))
-}
-
 impl Failure {
     /// The process's exit code: 3 for the data directory, 4 for a port, 5 for a cluster that does
     /// not take this node in, 6 for a member that was removed.
@@ -99,6 +115,7 @@ impl Failure {
             | Self::Snapshot(_)
             | Self::Engine(_)
             | Self::Layout(_)
+            | Self::StateLost { .. }
             | Self::Files { .. }
             | Self::Formation(FormationError::Wiped { .. } | FormationError::Foreign { .. }) => 3,
             Self::Port { .. } => 4,

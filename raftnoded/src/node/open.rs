@@ -65,5 +65,18 @@ pub(crate) fn open(
         options,
         Box::new(move |error| broken(error.to_string())),
     )?;
-    Ok(Opened { log, engine, files })
+    let applied = store::applied(&*engine)?.map(|entry| entry.index);
+    match log.purged() {
+        Some(purged) if applied.is_none_or(|index| index < purged.index) => {
+            Err(Failure::StateLost {
+                path: match store {
+                    Store::Memory => files.path(),
+                    Store::Rocksdb => path.join("db"),
+                },
+                applied,
+                purged: purged.index,
+            })
+        }
+        _ => Ok(Opened { log, engine, files }),
+    }
 }

@@ -117,6 +117,7 @@ impl Draft {
             founders: Vec::new(),
             peers: Vec::new(),
             removed: false,
+            must_hold: None,
         });
         self.directory.write(&identity)?;
         if let Ok(owned) = fs::metadata(&self.target) {

@@ -17,8 +17,8 @@ use common::transport::{Wire, read_postcard, write_postcard};
 use openraft::{
     EntryPayload,
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, StreamAppendError, StreamAppendResult,
-        TransferLeaderRequest, VoteRequest, VoteResponse,
+        AppendEntriesRequest, StreamAppendError, StreamAppendResult, TransferLeaderRequest,
+        VoteRequest, VoteResponse,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -408,15 +408,6 @@ impl Appended {
             AppendResult::HigherVote(vote) => Ok(Err(StreamAppendError::HigherVote(vote.into()))),
             AppendResult::NoRoom => Err(NoRoom),
         }
-    }
-
-    /// The same, for a caller that sent a single request.
-    pub(super) fn single(self) -> Result<AppendEntriesResponse<TypeConfig>, NoRoom> {
-        Ok(match self.result()? {
-            Ok(matching) => AppendEntriesResponse::PartialSuccess(matching),
-            Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
-            Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
-        })
     }
 }
 

@@ -36,9 +36,12 @@ use openraft::{
 
 use super::{
     codec::{self, ENTRY_HEAD},
-    types::{Entry, LogId, TypeConfig, Vote, log_id},
+    types::{Entry, LogId, TypeConfig, Vote, log_id, position},
 };
-use crate::wal::{OpenError, Options, Position, RecordRef, Wal, WalStats};
+use crate::{
+    store,
+    wal::{OpenError, Options, Position, RecordRef, Wal, WalStats},
+};
 pub use index::Stamp;
 use index::{Fault, Index, record};
 use read::Reader;
@@ -244,6 +247,28 @@ impl LogStore {
         synced.await
     }
 
+    /// Whether an entry is in it, or was, and is purged.
+    pub fn holds(&self, entry: store::Position) -> bool {
+        let index = &self.state().index;
+        let purged = index
+            .purged
+            .is_some_and(|purged| purged.index() >= entry.index);
+        purged || index.id(entry.index) == Some(log_id(entry.term, entry.index))
+    }
+
+    /// The last entry that the log says is committed.
+    pub fn committed(&self) -> Option<store::Position> {
+        let index = &self.state().index;
+        // A mark may outlive entries that a crash of the whole cluster took back under
+        // `--fsync never`.
+        index.committed.min(index.last()).map(position)
+    }
+
+    /// The last entry that is purged: only a state tells what was in the log up to there.
+    pub fn purged(&self) -> Option<store::Position> {
+        self.state().index.purged.map(position)
+    }
+
     /// Whether nothing but its stamp was ever written: the member has never taken part.
     pub fn is_pristine(&self) -> bool {
         let state = self.state();
@@ -320,10 +345,8 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn read_committed(&mut self) -> io::Result<Option<LogId>> {
-        let index = &self.state().index;
-        // A mark may outlive entries that a crash of the whole cluster took back under
-        // `--fsync never`.
-        Ok(index.committed.min(index.last()))
+        let committed = self.committed();
+        Ok(committed.map(|entry| log_id(entry.term, entry.index)))
     }
 
     async fn append<I>(&mut self, entries: I, callback: IOFlushed<TypeConfig>) -> io::Result<()>

@@ -84,7 +84,7 @@ use lag::Samples;
 use log::LogStore;
 use machine::{Machine, Progress, files::SnapshotFiles};
 use membership::Governor;
-use network::{Factory, Me, Shared, addresses::Addresses};
+use network::{Factory, Me, Shared, acknowledged::Ledger, addresses::Addresses};
 use peer::Announcement;
 use server::{Membered, Phase};
 use tracker::Tracker;
@@ -98,6 +98,7 @@ pub use membership::{Addition, ChangeError, Edit};
 pub use peer::{Admission, Candidate, Card, Founder, PEER_PROTOCOL, Stand};
 pub use room::{NoRoom, Room};
 pub use server::PeerServer;
+pub use standing::Verdict;
 pub use transfers::TransferView;
 pub use view::{MemberView, Role, View};
 
@@ -195,6 +196,7 @@ pub struct Consensus {
     room: Arc<Room>,
     transfers: Transfers,
     samples: Samples,
+    ledger: Ledger,
     /// A leader that was silent for this long is none.
     silence: Duration,
     compaction: Compaction,
@@ -225,6 +227,7 @@ impl Consensus {
         let addresses = Addresses::default();
         let (dismissal, _) = watch::channel(None);
         let transfers = Transfers::default();
+        let ledger = Ledger::default();
         let elections = Elections::new(Instant::now(), settings.election_timeout);
         let shared = Shared::new(
             Arc::clone(&room),
@@ -233,6 +236,7 @@ impl Consensus {
             addresses.clone(),
             dismissal.clone(),
             elections.clone(),
+            ledger.clone(),
         );
         let factory = Factory::new(me, settings.append_in_flight, shared);
         let raft = Raft::new(
@@ -276,6 +280,7 @@ impl Consensus {
         server.set_phase(Phase::Member(Arc::new(Membered {
             me,
             raft: raft.clone(),
+            log: log.clone(),
             files,
             contact: Arc::clone(&contact),
             rivals,
@@ -321,6 +326,7 @@ impl Consensus {
             room,
             transfers,
             samples,
+            ledger,
             silence,
             compaction: settings.compaction,
             node_id: settings.node_id,
@@ -425,14 +431,30 @@ impl Consensus {
         }
     }
 
-    /// Waits until it is known that this member was removed from the cluster, and says who said so.
-    pub async fn dismissed(&self) -> String {
+    /// Waits until another member says that this one must not go on, and why.
+    pub async fn dismissed(&self) -> Verdict {
         let mut dismissal = self.dismissal.subscribe();
-        let by = dismissal.wait_for(Option::is_some).await.ok();
-        match by.and_then(|by| by.clone()) {
-            Some(by) => by,
+        let verdict = dismissal.wait_for(Option::is_some).await.ok();
+        match verdict.and_then(|verdict| verdict.clone()) {
+            Some(verdict) => verdict,
             None => std::future::pending().await,
         }
+    }
+
+    /// What this member as the leader has against others: those that lack what they acknowledged.
+    pub fn alarms(&self) -> Vec<String> {
+        let (term, leads) = (self.view().term, self.leads());
+        let members = self.members().into_iter().filter(|_| leads);
+        members
+            .filter_map(|(id, member)| {
+                let acknowledged = self.ledger.lost(id, term)?;
+                let name = member.info.name;
+                Some(format!(
+                    "{name} has lost log that it had acknowledged, up to index {}: replace it",
+                    acknowledged.index()
+                ))
+            })
+            .collect()
     }
 
     /// Stops taking part, and writes out the log.

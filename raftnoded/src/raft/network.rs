@@ -4,62 +4,40 @@
 //! and transfers share one; a snapshot opens its own. Append requests are pipelined: a few may be
 //! on their way before the first is answered, and answers come in order.
 
+pub(super) mod acknowledged;
 pub(super) mod addresses;
 mod pipeline;
+mod remote;
 mod snapshot;
 
-use std::{
-    collections::HashMap,
-    future::Future,
-    io,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU8, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::HashMap, future::Future, io, sync::Arc, time::Duration};
 
-use common::transport::{Connection, Wire, exchange};
 use futures::{SinkExt, Stream, StreamExt};
 use openraft::{
     base::{BoxFuture, BoxStream},
-    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Unreachable},
+    errors::{RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::{Backoff, RPCOption, RaftNetworkFactory, v2::RaftNetworkV2},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
-        TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse, VoteRequest,
-        VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendError,
+        StreamAppendResult, TransferLeaderError, TransferLeaderRequest, TransferLeaderResponse,
+        VoteRequest, VoteResponse,
     },
-};
-use tokio::{
-    sync::{Mutex, Semaphore},
-    time::Instant,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{
-    codec::{Append, Appended, NoRoom},
-    elections::{Elections, Reign},
-    machine::{Progress, SnapshotData},
-    peer::{
-        self, Answer, AppendLane, Channel, ControlReply, ControlRequest, Greeting, Purpose,
-        TransferReply,
-    },
-    room::Room,
-    standing::Dismissal,
-    transfers::Transfers,
+    codec::Append,
+    elections::Reign,
+    machine::SnapshotData,
+    peer::{AppendLane, Channel, ControlReply, ControlRequest, TransferReply},
+    standing::Verdict,
     types::{MemberInfo, TypeConfig, Vote},
 };
-use addresses::Addresses;
 use pipeline::Pipeline;
+pub(super) use remote::Shared;
+use remote::{Peer, broken, removed, unreachable};
 
 type RaftSnapshot = openraft::alias::SnapshotOf<TypeConfig, SnapshotData>;
-
-/// How long opening a connection may take.
-const CONNECT: Duration = Duration::from_millis(500);
-
-/// How often the same refusal is logged.
-const REFUSAL_EVERY: Duration = Duration::from_secs(10);
 
 /// Who this member is, in handshakes.
 #[derive(Clone, Copy, Debug)]
@@ -69,189 +47,11 @@ pub(super) struct Me {
     pub(super) incarnation: u64,
 }
 
-/// Another member, and what all calls to it share.
-struct Peer {
-    me: Me,
-    id: u64,
-    /// As the membership had it at first; the address may have changed since.
-    info: MemberInfo,
-    control: Mutex<Option<Connection<ControlReply, ControlRequest>>>,
-    /// Whether it answered when it was last called.
-    reachable: AtomicBool,
-    /// When a refusal was last logged.
-    refused: std::sync::Mutex<Option<Instant>>,
-    /// What it last said of its room: a [`Level`](crate::disk::Level) as a number.
-    level: Arc<AtomicU8>,
-    /// What all calls to all members share.
-    shared: Arc<Shared>,
-}
-
-/// What all calls to all members share.
-pub(super) struct Shared {
-    /// One snapshot leaves this member at a time.
-    sending: Semaphore,
-    pub(super) room: Arc<Room>,
-    pub(super) transfers: Transfers,
-    pub(super) progress: Arc<Progress>,
-    addresses: Addresses,
-    /// Where it is noted who says that this member was removed.
-    dismissal: Dismissal,
-    elections: Elections,
-}
-
-impl Shared {
-    pub(super) fn new(
-        room: Arc<Room>,
-        transfers: Transfers,
-        progress: Arc<Progress>,
-        addresses: Addresses,
-        dismissal: Dismissal,
-        elections: Elections,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            sending: Semaphore::new(1),
-            room,
-            transfers,
-            progress,
-            addresses,
-            dismissal,
-            elections,
-        })
+impl Me {
+    /// Whether this member, with this data directory, is meant.
+    pub(super) fn is(&self, cluster_id: u128, id: u64, incarnation: u64) -> bool {
+        (self.cluster_id, self.id, self.incarnation) == (cluster_id, id, incarnation)
     }
-}
-
-impl Peer {
-    async fn connect<In: Wire, Out: Wire>(
-        &self,
-        channel: Channel,
-    ) -> io::Result<Connection<In, Out>> {
-        let greeting = Greeting::new(Purpose::Member {
-            cluster_id: self.me.cluster_id,
-            from: self.me.id,
-            incarnation: self.me.incarnation,
-            to: self.id,
-            channel,
-        });
-        let address = self.address();
-        let called = peer::call(&address, greeting, CONNECT).await;
-        self.log_reachable(called.as_ref().err());
-        let (connection, answer) = called?;
-        let refusal = match answer {
-            Answer::Welcome { incarnation, .. } if incarnation == self.info.incarnation => {
-                return Ok(peer::open(connection));
-            }
-            Answer::Welcome { .. } => format!(
-                "{} answers at {address} with another data directory than the one that joined; if \
-                 that directory is lost, replace the member",
-                self.info.name
-            ),
-            Answer::Refused { message } => message,
-            Answer::Removed { by } => {
-                self.shared.dismissal.send_replace(Some(by));
-                return Err(removed());
-            }
-            _ => {
-                return Err(io::Error::new(
-                    io::ErrorKind::ConnectionRefused,
-                    "it has not joined the cluster yet",
-                ));
-            }
-        };
-        self.log_refusal(&refusal);
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, refusal))
-    }
-
-    /// Where it is now.
-    fn address(&self) -> String {
-        let known = self.shared.addresses.of(self.id);
-        known.unwrap_or_else(|| self.info.peer_address.clone())
-    }
-
-    /// Takes note of the room that a member says it has.
-    fn heard(&self, answer: Appended) -> Appended {
-        if self.level.load(Ordering::Relaxed) != answer.level {
-            self.level.store(answer.level, Ordering::Relaxed);
-        }
-        answer
-    }
-
-    /// Says when it changes, not at every call.
-    fn log_reachable(&self, error: Option<&io::Error>) {
-        if self.reachable.swap(error.is_none(), Ordering::Relaxed) == error.is_none() {
-            return;
-        }
-        let (peer, name) = (self.id, &self.info.name);
-        match error {
-            Some(error) => tracing::warn!(peer, name, %error, "member unreachable"),
-            None => tracing::info!(peer, name, "member reachable again"),
-        }
-    }
-
-    fn log_refusal(&self, message: &str) {
-        let mut last = self
-            .refused
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        if last.is_none_or(|at| at.elapsed() >= REFUSAL_EVERY) {
-            *last = Some(Instant::now());
-            tracing::warn!(
-                peer = self.id,
-                name = self.info.name,
-                message,
-                "member refused"
-            );
-        }
-    }
-
-    /// One request on the shared control connection.
-    async fn control(
-        &self,
-        request: ControlRequest,
-        timeout: Duration,
-    ) -> io::Result<ControlReply> {
-        let exchange = async {
-            let mut slot = self.control.lock().await;
-            // Out of the slot while in use: if this call is cut off, an answer is still to come,
-            // and the connection must not serve another one.
-            if let Some(mut connection) = slot.take()
-                && let Ok(reply) = exchange(&mut connection, request).await
-            {
-                *slot = Some(connection);
-                return Ok(reply);
-            }
-            // None yet, or the member was restarted since. Asking twice does no harm.
-            let mut connection = self.connect(Channel::Control).await?;
-            let reply = exchange(&mut connection, request).await?;
-            *slot = Some(connection);
-            Ok(reply)
-        };
-        tokio::time::timeout(timeout, exchange)
-            .await
-            .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
-    }
-}
-
-fn removed() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::PermissionDenied,
-        "this member was removed from the cluster",
-    )
-}
-
-fn unreachable(error: &io::Error) -> RPCError<TypeConfig> {
-    RPCError::Unreachable(Unreachable::new(error))
-}
-
-/// Taken for unreachable by openraft, which then waits before it tries again.
-fn no_room() -> RPCError<TypeConfig> {
-    unreachable(&io::Error::new(
-        io::ErrorKind::StorageFull,
-        "its disk is full",
-    ))
-}
-
-fn broken(error: &io::Error) -> RPCError<TypeConfig> {
-    RPCError::Network(NetworkError::new(error))
 }
 
 /// Makes the clients through which openraft talks to other members.
@@ -282,16 +82,7 @@ impl RaftNetworkFactory<TypeConfig> for Factory {
         let peer = match known {
             Some(peer) => Arc::clone(peer),
             None => {
-                let peer = Arc::new(Peer {
-                    me: self.me,
-                    id: target,
-                    info: node.clone(),
-                    control: Mutex::new(None),
-                    reachable: AtomicBool::new(true),
-                    refused: std::sync::Mutex::new(None),
-                    level: self.shared.room.of(target),
-                    shared: Arc::clone(&self.shared),
-                });
+                let peer = Peer::new(self.me, target, node.clone(), &self.shared);
                 self.peers.insert(target, Arc::clone(&peer));
                 peer
             }
@@ -323,6 +114,7 @@ impl RaftNetworkV2<TypeConfig> for Network {
         rpc: AppendEntriesRequest<TypeConfig>,
         option: RPCOption,
     ) -> Result<AppendEntriesResponse<TypeConfig>, RPCError<TypeConfig>> {
+        let term = rpc.vote.leader_id.term;
         let single = async {
             let mut lane = self.lane().await.map_err(|error| unreachable(&error))?;
             lane.send(Append(rpc))
@@ -333,12 +125,15 @@ impl RaftNetworkV2<TypeConfig> for Network {
                 Some(Err(error)) => return Err(broken(&error)),
                 None => return Err(broken(&io::ErrorKind::UnexpectedEof.into())),
             };
-            let answer = self.peer.heard(answer).single();
-            if answer.is_ok() {
-                // The member ends the connection after a refusal.
-                self.lane = Some(lane);
-            }
-            answer.map_err(|NoRoom| no_room())
+            Ok(match self.peer.heard(term, answer)? {
+                Ok(matching) => {
+                    // The member ends the connection after a refusal.
+                    self.lane = Some(lane);
+                    AppendEntriesResponse::PartialSuccess(matching)
+                }
+                Err(StreamAppendError::Conflict(_)) => AppendEntriesResponse::Conflict,
+                Err(StreamAppendError::HigherVote(vote)) => AppendEntriesResponse::HigherVote(vote),
+            })
         };
         tokio::time::timeout(option.soft_ttl(), single)
             .await
@@ -407,9 +202,15 @@ impl RaftNetworkV2<TypeConfig> for Network {
         cancel: impl Future<Output = ReplicationClosed> + openraft::OptionalSend + 'static,
         _option: RPCOption,
     ) -> Result<SnapshotResponse<TypeConfig>, StreamingError<TypeConfig>> {
+        let covered = snapshot.meta.last_log_id;
         tokio::select! {
             sent = snapshot::send(&self.peer, vote, snapshot) => match sent {
-                Ok(vote) => Ok(SnapshotResponse::new(vote)),
+                Ok(answer) => {
+                    if let Some(covered) = covered.filter(|_| answer == vote) {
+                        self.peer.acknowledged.note(vote.leader_id.term, covered);
+                    }
+                    Ok(SnapshotResponse::new(answer))
+                }
                 Err(error) => {
                     tracing::warn!(peer = self.peer.id, %error, "snapshot not sent");
                     Err(StreamingError::Unreachable(Unreachable::new(&error)))
@@ -481,7 +282,8 @@ impl Network {
         match self.peer.control(request, option.soft_ttl()).await {
             Ok(ControlReply::Vote(reply)) => Ok(reply.into()),
             Ok(ControlReply::Removed { by }) => {
-                self.peer.shared.dismissal.send_replace(Some(by));
+                let dismissal = &self.peer.shared.dismissal;
+                dismissal.send_replace(Some(Verdict::Removed { by }));
                 Err(unreachable(&removed()))
             }
             Ok(_) => Err(broken(&io::ErrorKind::InvalidData.into())),

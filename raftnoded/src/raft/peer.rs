@@ -103,6 +103,18 @@ pub(super) enum Purpose {
         id: u64,
         incarnation: u64,
     },
+    /// A leader tells a member that it lacks what it has acknowledged to that leader.
+    LogLost {
+        cluster_id: u128,
+        /// The member that is told.
+        id: u64,
+        incarnation: u64,
+        /// The leader, and its term.
+        from: u64,
+        term: u64,
+        /// The last entry acknowledged.
+        acknowledged: WireLogId,
+    },
     /// What a version wants that is not spoken here.
     #[serde(skip)]
     Unknown,

@@ -9,7 +9,7 @@ use super::{
     MemberView,
     log::LogStore,
     machine::{self, AppliedState, Step},
-    types::{LogId, StoredMembership},
+    types::{LogId, StoredMembership, position},
 };
 use crate::{engine::Engine, store::Position};
 
@@ -52,17 +52,6 @@ pub async fn salvage(log: &mut LogStore, engine: &dyn Engine) -> io::Result<Salv
     let held = log.get_log_state().await?;
     let next = |id: Option<LogId>| id.map_or(0, |id| id.index() + 1);
     let (mut from, end) = (next(applied), next(held.last_log_id));
-    if next(held.last_purged_log_id) > from {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!(
-                "the state ends at index {}, and the log begins at {}: entries in between are \
-                 missing",
-                from.saturating_sub(1),
-                next(held.last_purged_log_id)
-            ),
-        ));
-    }
     while from < end {
         let run = log.read_files(from, end, RUN_BYTES)?;
         if run.first().map(|entry| entry.log_id.index()) != Some(from) {
@@ -99,11 +88,4 @@ pub async fn salvage(log: &mut LogStore, engine: &dyn Engine) -> io::Result<Salv
             })
             .collect(),
     })
-}
-
-fn position(id: LogId) -> Position {
-    Position {
-        term: id.committed_leader_id().term,
-        index: id.index(),
-    }
 }

@@ -20,8 +20,8 @@ use tokio::{
 };
 
 use super::{
-    network::Me,
     peer::{self, Admission, Answer, Card, Channel, Founder, Greeted, Purpose, Stand},
+    standing::Verdict,
 };
 use crate::listener::Connections;
 pub(super) use member::Membered;
@@ -177,15 +177,26 @@ impl PeerServer {
                 id,
                 incarnation,
             } => {
-                if let Phase::Member(member) = self.phase() {
-                    let Me {
-                        cluster_id: own_cluster,
-                        id: own_id,
-                        incarnation: own_incarnation,
-                    } = member.me;
-                    if (own_cluster, own_id, own_incarnation) == (cluster_id, id, incarnation) {
-                        member.dismissal.send_replace(Some("the leader".to_owned()));
-                    }
+                if let Phase::Member(member) = self.phase()
+                    && member.me.is(cluster_id, id, incarnation)
+                {
+                    let by = "the leader".to_owned();
+                    member.dismissal.send_replace(Some(Verdict::Removed { by }));
+                }
+                connection.send(Answer::Done).await
+            }
+            Purpose::LogLost {
+                cluster_id,
+                id,
+                incarnation,
+                from,
+                term,
+                acknowledged,
+            } => {
+                if let Phase::Member(member) = self.phase()
+                    && member.me.is(cluster_id, id, incarnation)
+                {
+                    member.told_of_loss(from, term, acknowledged.into());
                 }
                 connection.send(Answer::Done).await
             }

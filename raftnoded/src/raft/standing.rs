@@ -16,6 +16,7 @@ use super::{
     types::MemberInfo,
     visit::{Found, visit},
 };
+use crate::store::Position;
 
 /// How often a member looks at its own standing.
 const EVERY: Duration = Duration::from_millis(500);
@@ -29,8 +30,25 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// How long the leader may take to change the membership.
 const CHANGE: Duration = Duration::from_secs(10);
 
-/// Who said that this member was removed, once somebody did.
-pub(super) type Dismissal = watch::Sender<Option<String>>;
+/// Why a member must not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was removed from the cluster.
+    Removed {
+        /// Who says so.
+        by: String,
+    },
+    /// Its log lacks what it has acknowledged.
+    LogLost {
+        /// Who says so.
+        by: String,
+        /// The last entry that it has acknowledged.
+        acknowledged: Position,
+    },
+}
+
+/// The first reason why this member must not go on that another one told it.
+pub(super) type Dismissal = watch::Sender<Option<Verdict>>;
 
 /// Runs until consensus stops or this member is found to be removed.
 pub(super) async fn run(
@@ -91,7 +109,7 @@ async fn ask_around(governor: &Governor, dismissal: &Dismissal, own: &Announceme
             && !members.is_empty()
             && members.iter().all(|(id, _)| *id != own.id)
         {
-            dismissal.send_replace(Some(card.name));
+            dismissal.send_replace(Some(Verdict::Removed { by: card.name }));
             return;
         }
     }

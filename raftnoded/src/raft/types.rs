@@ -5,7 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::store::{Outcome, Rejection};
+use crate::store::{Outcome, Position, Rejection};
 
 /// A write on its way through the log: a [`Command`](crate::store::Command) in its replicated
 /// form, encoded once by the member that proposes it.
@@ -78,6 +78,14 @@ pub(super) type Payload = openraft::alias::PayloadOf<TypeConfig>;
 pub(super) type Membership = openraft::Membership<u64, MemberInfo>;
 pub(super) type StoredMembership = openraft::alias::StoredMembershipOf<TypeConfig>;
 pub(super) type SnapshotMeta = openraft::alias::SnapshotMetaOf<TypeConfig>;
+
+/// The place of an entry, as the store has it.
+pub(super) fn position(id: LogId) -> Position {
+    Position {
+        term: id.committed_leader_id().term,
+        index: id.index(),
+    }
+}
 
 /// A log id from its parts.
 pub(super) fn log_id(term: u64, index: u64) -> LogId {

@@ -122,6 +122,7 @@ fn fill(status: &mut MemberStatus, part: &Part) {
     let room = part.consensus.room();
     status.read_only = room.read_only();
     status.alarms.extend(room.alarms());
+    status.alarms.extend(part.consensus.alarms());
     status.transfers = part
         .consensus
         .transfers()

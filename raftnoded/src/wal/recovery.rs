@@ -204,6 +204,15 @@ fn judge(
             return damaged(bad, offset, proof, at);
         }
     }
+    // Bytes that begin no record may be those of an earlier life of the file.
+    let torn = bytes.get(end as usize..);
+    if torn.is_some_and(|rest| Header::decode(rest, segment.seed, end).is_some()) {
+        tracing::warn!(
+            path = %segment.path.display(),
+            offset = end,
+            "wal: a record that was not written whole is cut off"
+        );
+    }
     Ok(())
 }
 

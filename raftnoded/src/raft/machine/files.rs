@@ -85,7 +85,8 @@ impl SnapshotFiles {
         })
     }
 
-    fn path(&self) -> PathBuf {
+    /// The current file, which need not exist.
+    pub fn path(&self) -> PathBuf {
         self.directory.join(CURRENT)
     }
 

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -16,12 +17,8 @@ use openraft::{
 };
 use tokio::time::{Instant, Sleep};
 
-use super::{Peer, broken, no_room};
-use crate::raft::{
-    codec::{Append, NoRoom},
-    peer::AppendLane,
-    types::TypeConfig,
-};
+use super::remote::{Peer, broken};
+use crate::raft::{codec::Append, peer::AppendLane, types::TypeConfig};
 
 /// How long a request may stay unanswered before its connection is given up: a follower's disk may
 /// be slow, but a connection that a partition swallowed never answers.
@@ -35,9 +32,11 @@ pub(super) struct Pipeline<'s, S> {
     home: &'s mut Option<AppendLane>,
     input: Fuse<S>,
     unanswered: usize,
+    /// The term of the requests: a stream is one leader's.
+    term: u64,
     limit: usize,
     stalled: Pin<Box<Sleep>>,
-    peer: &'s Peer,
+    peer: &'s Arc<Peer>,
 }
 
 impl<'s, S> Pipeline<'s, S>
@@ -51,13 +50,14 @@ where
         home: &'s mut Option<AppendLane>,
         input: S,
         limit: usize,
-        peer: &'s Peer,
+        peer: &'s Arc<Peer>,
     ) -> Self {
         Self {
             lane: Some(lane),
             home,
             input: input.fuse(),
             unanswered: 0,
+            term: 0,
             limit,
             stalled: Box::pin(tokio::time::sleep(STALLED)),
             peer,
@@ -77,6 +77,7 @@ where
             let Poll::Ready(Some(request)) = self.input.poll_next_unpin(context) else {
                 break;
             };
+            self.term = request.vote.leader_id.term;
             Pin::new(&mut *lane).start_send(Append(request))?;
             if self.unanswered == 0 {
                 self.stalled.as_mut().reset(Instant::now() + STALLED);
@@ -120,18 +121,12 @@ where
             Poll::Ready(Some(Ok(answer))) => {
                 this.unanswered -= 1;
                 this.stalled.as_mut().reset(Instant::now() + STALLED);
-                let result = match this.peer.heard(answer).result() {
-                    Ok(result) => result,
-                    Err(NoRoom) => {
-                        this.lane = None;
-                        return Poll::Ready(Some(Err(no_room())));
-                    }
-                };
-                if result.is_err() {
+                let result = this.peer.heard(this.term, answer);
+                if !matches!(result, Ok(Ok(_))) {
                     // The member ends the connection after a refusal.
                     this.lane = None;
                 }
-                Poll::Ready(Some(Ok(result)))
+                Poll::Ready(Some(result))
             }
             Poll::Ready(ended) => {
                 this.lane = None;

@@ -7,7 +7,7 @@ use common::transport::Connection;
 use futures::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
 
-use super::{Peer, RaftSnapshot};
+use super::{RaftSnapshot, remote::Peer};
 use crate::{
     raft::{
         codec,

@@ -25,14 +25,15 @@ use super::super::{
     contact::Contact,
     elections::{Elections, Reign},
     failover::Rivals,
+    log::LogStore,
     machine::{Progress, SnapshotData, files::SnapshotFiles},
     membership::Governor,
     network::Me,
     peer::{ControlReply, ControlRequest, SnapshotFrame, SnapshotReply, TransferReply},
     room::Room,
-    standing::Dismissal,
+    standing::{Dismissal, Verdict},
     transfers::Transfers,
-    types::{SnapshotMeta, TypeConfig, Vote},
+    types::{LogId, SnapshotMeta, TypeConfig, Vote, position},
 };
 use crate::{disk::Level, store};
 
@@ -43,6 +44,7 @@ const CHECK_ROOM: usize = 8 << 20;
 pub(in crate::raft) struct Membered {
     pub(in crate::raft) me: Me,
     pub(in crate::raft) raft: RaftHandle,
+    pub(in crate::raft) log: LogStore,
     pub(in crate::raft) files: SnapshotFiles,
     pub(in crate::raft) contact: Arc<Contact>,
     pub(in crate::raft) rivals: Arc<Rivals>,
@@ -87,6 +89,27 @@ impl Membered {
                 known.name
             )
         })
+    }
+
+    /// The leader of a term says that this member has acknowledged an entry, and lacks it. Believed
+    /// if it is so, and if no later leader could have had it dropped since.
+    pub(super) fn told_of_loss(&self, from: u64, term: u64, acknowledged: LogId) {
+        let metrics = self.raft.server_metrics();
+        let (now, leader) = {
+            let metrics = metrics.borrow_watched();
+            let leader = metrics.membership_config.get_node(&from);
+            (
+                metrics.vote.leader_id.term,
+                leader.map(|info| info.name.clone()),
+            )
+        };
+        let acknowledged = position(acknowledged);
+        if term < now || self.log.holds(acknowledged) {
+            return;
+        }
+        let by = leader.unwrap_or_else(|| format!("member {from}"));
+        self.dismissal
+            .send_replace(Some(Verdict::LogLost { by, acknowledged }));
     }
 
     pub(super) async fn serve_append(
