@@ -41,10 +41,11 @@ setup-compiler:
 	@command -v cargo >/dev/null || { echo "please install Rust: https://rustup.rs" >&2; exit 1; }
 	$(call install,command -v cc,gcc libc6-dev)
 
-setup: setup-compiler ## Install what the system lacks: g++ and libclang for RocksDB, ext4 tools for the tests
+setup: setup-compiler ## Install what the system lacks: g++ and libclang for RocksDB, ext4 tools and faketime for the tests
 	@$(call install,command -v c++,g++)
 	$(call install,ls /usr/lib/llvm-*/lib /usr/lib/*-linux-gnu | grep -E '^libclang(-[0-9.]+)?\.so',libclang-dev)
 	$(call install,PATH=$$PATH:/usr/sbin:/sbin; command -v mkfs.ext4 && command -v e2fsck && command -v mount,e2fsprogs mount)
+	$(call install,command -v faketime,faketime)
 
 demo: setup-compiler demo-stop ## Build (without RocksDB), start three members on loopback, store and read a key
 	@$(call own,$(CARGO_TARGET_DIR)/demo)
@@ -119,12 +120,19 @@ screenshots: setup-compiler ## Draw the pictures of the README anew, from the re
 test: setup ## Install what is missing and run every check
 	@$(MAKE) --no-print-directory check
 
+# The program with failpoints, in a build of its own: a feature is on for all that is built with it. Of
+# the whole workspace, so that dependencies have the same features as elsewhere, and RocksDB is not
+# built again.
+FAULTY := --workspace --features raftnoded/failpoints
+
 check: ## Formatting, lints, documentation and all tests; changes nothing
 	@$(call own,$(CARGO_TARGET_DIR))
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked $(FAULTY) --lib --bin raftnoded-faulty -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps --document-private-items
 	cargo build --locked --workspace --bins
+	cargo build --locked $(FAULTY) --bin raftnoded-faulty
 	cargo test --locked --workspace --no-fail-fast
 
 SOAK_STORE ?= memory

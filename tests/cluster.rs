@@ -69,7 +69,7 @@ pub(crate) fn program(name: &str) -> PathBuf {
     let path = profile.join(name);
     assert!(
         path.exists(),
-        "{} is missing: run `cargo build --workspace` first",
+        "{} is missing: build the programs first, as `make check` does",
         path.display()
     );
     path

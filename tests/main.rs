@@ -42,6 +42,7 @@
 //! figures      what a change of leader, and a dashboard, cost; printed, on request
 //! readme       the tour of the README, as written
 //! scenarios    the fifteen fault scenarios
+//! broken       three builds with a known bug each, which a run must find
 //! soak         faults composed at random for as long as it is told, on request
 //! ```
 
@@ -54,6 +55,7 @@ mod workload;
 
 mod activity;
 mod backup;
+mod broken;
 mod bulk;
 mod cli;
 mod conditions;

@@ -279,10 +279,19 @@ impl Run {
         }
     }
 
+    /// Whether the run is to fail: what it leaves is then of no use to anybody, and not kept.
+    pub(crate) fn is_to_fail(&mut self, fails: bool) {
+        self.kept = fails;
+    }
+
     /// Keeps what there is, and fails the test with the place and the way to run it again.
     fn fail(&mut self, what: impl Display) -> ! {
         self.report.violation(what.to_string());
-        let kept = self.keep();
+        let kept = if self.kept {
+            "nothing is kept: it was to fail".to_owned()
+        } else {
+            self.keep()
+        };
         panic!("{what}\n{kept}");
     }
 

@@ -4,6 +4,8 @@
 //! ```text
 //! damage       10 the files of a stopped member change
 //! disks        6 the power is cut; 9 disks are full
+//! clocks       13 the clock of a member is set
+//! failpoints   8 a sync of the log fails; 14 killed at named points
 //! processes    1 the leader is killed; 2 the leader is paused; 7 two of three are gone
 //! partitions   3 the leader is cut off; 4 cuts of one direction, and a bridge between two halves
 //! latency      5 slow links whose connections break in the middle of a frame
@@ -14,6 +16,8 @@
 
 mod damage;
 mod disks;
+mod clocks;
+mod failpoints;
 mod laggard;
 mod latency;
 mod members;

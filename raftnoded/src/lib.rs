@@ -1,7 +1,7 @@
 //! The daemon of raftnode: one member of a replicated key-value store.
 //!
 //! ```text
-//! main.rs      flags, logging, exit code
+//! program      flags, logging, exit code
 //! node         opens, wires, starts and stops everything, in order
 //! config       every setting, once
 //! disk         how much room its file system has
@@ -18,9 +18,13 @@
 //! watch        what changed lately, and who waits for more
 //! store        the deterministic state machine
 //! engine       ordered bytes under that: memory or RocksDB
+//! failpoint    places where a test makes it fail; nothing of it is in an ordinary build
 //! ```
 //!
 //! Imports point down this list, and `node` may import everything.
+
+#[macro_use]
+mod failpoint;
 
 pub mod config;
 pub mod disk;
@@ -31,6 +35,7 @@ mod listener;
 pub mod node;
 mod notify;
 pub mod offline;
+pub mod program;
 pub mod raft;
 mod rpc;
 pub mod service;

@@ -1,6 +1,7 @@
 //! One `raftnoded` process and what belongs to it on disk.
 
 use std::{
+    collections::BTreeMap,
     ffi::OsString,
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
@@ -15,6 +16,9 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use super::{program, wait_for};
 
+/// The program that a member is.
+const DAEMON: &str = "raftnoded";
+
 /// So much of each output is printed when a test fails.
 const TAIL_LINES: usize = 60;
 
@@ -25,8 +29,9 @@ pub(crate) struct Member {
     peer: String,
     data: PathBuf,
     output: PathBuf,
+    program: &'static str,
     settings: Vec<String>,
-    environment: Vec<(String, OsString)>,
+    environment: BTreeMap<String, OsString>,
     process: Option<Child>,
     paused: bool,
     /// The id of the process, for those who watch it beside the test; 0 while there is none.
@@ -42,8 +47,9 @@ impl Member {
             name,
             client: client.to_owned(),
             peer: peer.to_owned(),
+            program: DAEMON,
             settings: Vec::new(),
-            environment: Vec::new(),
+            environment: BTreeMap::new(),
             process: None,
             paused: false,
             watched: Arc::default(),
@@ -122,7 +128,12 @@ impl Member {
 
     /// A variable of its environment from the next start on.
     pub(crate) fn set_variable(&mut self, name: &str, value: impl Into<OsString>) {
-        self.environment.push((name.to_owned(), value.into()));
+        self.environment.insert(name.to_owned(), value.into());
+    }
+
+    /// Is another program from the next start on.
+    pub(crate) fn set_program(&mut self, name: &'static str) {
+        self.program = name;
     }
 
     /// Nothing beyond name, addresses and directory from the next start on.
@@ -132,7 +143,7 @@ impl Member {
 
     /// The command line of this member.
     pub(crate) fn command(&self) -> Command {
-        let mut command = daemon();
+        let mut command = bare(self.program);
         command
             .args(["--name", &self.name])
             .args(["--listen", &self.client])
@@ -141,7 +152,7 @@ impl Member {
             .arg(&self.data)
             .args(["--threads", "1", "--log-format", "json"])
             .args(&self.settings)
-            .envs(self.environment.iter().map(|(name, value)| (name, value)));
+            .envs(&self.environment);
         command
     }
 
@@ -331,7 +342,11 @@ impl Member {
 
 /// `raftnoded` with nothing set, and nothing of the environment but the path.
 pub(crate) fn daemon() -> Command {
-    let mut command = Command::new(program("raftnoded"));
+    bare(DAEMON)
+}
+
+fn bare(name: &str) -> Command {
+    let mut command = Command::new(program(name));
     command.env_clear().env("RUST_BACKTRACE", "1");
     if let Some(path) = std::env::var_os("PATH") {
         command.env("PATH", path);

@@ -323,6 +323,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        failpoint!(LogVoteBefore);
         let synced = {
             let mut state = self.state();
             let payload = codec::encode_vote(*vote);
@@ -335,7 +336,9 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             state.index.vote = Some(*vote);
             synced
         };
-        synced.await
+        synced.await?;
+        failpoint!(LogVoteAfter);
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {
@@ -354,6 +357,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         I: IntoIterator<Item = Entry> + OptionalSend,
         I::IntoIter: OptionalSend,
     {
+        failpoint!(LogAppendBefore);
         let entries: Vec<Entry> = entries.into_iter().collect();
         let payloads: Vec<(u8, Bytes)> = entries.iter().map(codec::payload_of).collect();
         let records: Vec<RecordRef<'_>> = entries
@@ -385,6 +389,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         {
             state.cached_bytes -= size_of(&old);
         }
+        failpoint!(LogAppendAfter);
         Ok(())
     }
 
@@ -410,6 +415,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
     }
 
     async fn purge(&mut self, id: LogId) -> io::Result<()> {
+        failpoint!(LogPurgeBefore);
         let mut state = self.state();
         let before = state.index.first();
         state.index.purge(id);
@@ -443,6 +449,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         let active = self.shared.wal.end().segment();
         let needed = state.index.oldest_needed(active);
         self.shared.wal.release(needed);
+        failpoint!(LogPurgeAfter);
         Ok(())
     }
 }

@@ -142,6 +142,7 @@ impl Machine {
             .into_iter()
             .map(Step::new)
             .collect::<io::Result<Vec<_>>>()?;
+        failpoint!(async ApplyBefore);
         // What takes long in one piece must not hold up heartbeats.
         let done = if self.engine.may_block() || steps.iter().any(Step::is_heavy) {
             let engine = Arc::clone(&self.engine);
@@ -156,6 +157,7 @@ impl Machine {
             self.progress.roster.set(membership, *highest);
         }
         self.applied(last);
+        failpoint!(async ApplyAfter);
         for (responder, reply) in responders.into_iter().zip(done.replies) {
             if let Some(responder) = responder {
                 responder.send(reply);
@@ -363,6 +365,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
         let covered = meta.last_log_id.map_or(0, |id| id.index() + 1);
+        failpoint!(async SnapshotInstallBefore);
         let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
             let file = match snapshot {
                 SnapshotData::File(file) => file,
@@ -388,6 +391,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
         })
         .await
         .map_err(io::Error::other)??;
+        failpoint!(async SnapshotInstallAfter);
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         let clock = store::clock(&*self.engine).map_err(io::Error::other)?;
         self.clock.observe(clock);
@@ -432,6 +436,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
         let files = self.files.clone();
         let (cluster_id, volatile) = (self.cluster_id, self.volatile);
         let covered = durable_in(&*view).map_err(io::Error::other)?;
+        failpoint!(async SnapshotSaveBefore);
         let bytes = tokio::task::spawn_blocking(move || -> io::Result<u64> {
             if volatile {
                 files.save(view, cluster_id, covered)
@@ -453,6 +458,7 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
             }
             Err(error) => return Err(error),
         };
+        failpoint!(async SnapshotSaveAfter);
         self.progress.snapshot_bytes.store(bytes, Ordering::Relaxed);
         self.progress.durable.fetch_max(covered, Ordering::AcqRel);
         tracing::info!(

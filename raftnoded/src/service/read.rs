@@ -19,6 +19,8 @@ use super::{
     route::Refusal,
     write::encoded,
 };
+#[cfg(feature = "failpoints")]
+use crate::failpoint::{self, Switch};
 use crate::{
     engine::Reader,
     raft::ReadError,
@@ -73,6 +75,11 @@ impl Service {
             });
             self.carried_out(part, call, work, &result);
             return result;
+        }
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_on(Switch::LocalReads) {
+            let part = self.part()?;
+            return read(part, part.consensus.clock());
         }
         self.route(
             call,

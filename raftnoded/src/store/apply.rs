@@ -10,6 +10,8 @@ use super::{
     session, txn,
 };
 use crate::engine::{Batch, EngineError, Reader, Writes};
+#[cfg(feature = "failpoints")]
+use crate::failpoint::{self, Switch};
 
 /// What applying a command answers: an outcome, or a refusal that is the same on every replica.
 pub type Reply = Result<Outcome, Rejection>;
@@ -58,6 +60,10 @@ impl<'a> Applier<'a> {
     pub fn apply(&mut self, index: u64, proposal: Proposal) -> Result<Reply, EngineError> {
         self.index = index;
         self.clock = self.clock.max(proposal.now);
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_on(Switch::NoSessions) {
+            return self.execute(proposal.command);
+        }
         match proposal.tag {
             Some(tag) if !session::is_repeatable(&proposal.command) => {
                 session::once(self, tag, proposal.fingerprint, proposal.command)

@@ -78,6 +78,8 @@ mod recovery;
 mod segment;
 mod space;
 mod stats;
+#[cfg(any(test, feature = "failpoints"))]
+mod unsynced;
 mod writer;
 
 use std::io;

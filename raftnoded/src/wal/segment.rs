@@ -20,6 +20,8 @@ use rustix::fs::FallocateFlags;
 
 use super::error::OpenError;
 use super::record::{HEADER, Header, Role};
+#[cfg(feature = "failpoints")]
+use crate::failpoint::{self, Switch};
 
 /// Bytes before the first record: one page, rewritten as a whole when a file is recycled.
 pub(super) const PAGE: u32 = 4096;
@@ -97,6 +99,8 @@ pub(super) struct Segment {
     /// Length of the file. Grown under `growing`, so that zeros never land on records.
     filled: AtomicU32,
     growing: Mutex<()>,
+    #[cfg(feature = "failpoints")]
+    unsynced: super::unsynced::Unsynced,
 }
 
 impl Segment {
@@ -147,6 +151,8 @@ impl Segment {
             end: AtomicU32::new(PAGE),
             filled: AtomicU32::new(filled),
             growing: Mutex::new(()),
+            #[cfg(feature = "failpoints")]
+            unsynced: super::unsynced::Unsynced::default(),
         })
     }
 
@@ -195,6 +201,8 @@ impl Segment {
             end: AtomicU32::new(PAGE),
             filled: AtomicU32::new(filled),
             growing: Mutex::new(()),
+            #[cfg(feature = "failpoints")]
+            unsynced: super::unsynced::Unsynced::default(),
         })
     }
 
@@ -232,12 +240,21 @@ impl Segment {
 
     /// Bytes from `offset`.
     pub fn read_at(&self, buffer: &mut [u8], offset: u32) -> io::Result<()> {
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_on(Switch::Unsynced) {
+            return self.unsynced.read(&self.file, buffer, offset);
+        }
         self.file.read_exact_at(buffer, u64::from(offset))
     }
 
     /// Writes records at `offset`, which is where the last write ended.
     pub fn write_at(&self, bytes: &[u8], offset: u32) -> io::Result<()> {
         self.gate.write(&self.path)?;
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_on(Switch::Unsynced) {
+            self.unsynced.write(bytes, offset);
+            return Ok(());
+        }
         let end = offset + bytes.len() as u32;
         if end <= self.filled() {
             return self.file.write_all_at(bytes, u64::from(offset));
@@ -251,7 +268,23 @@ impl Segment {
     /// Makes what was written durable.
     pub fn sync(&self) -> io::Result<()> {
         self.gate.sync(&self.path)?;
+        #[cfg(feature = "failpoints")]
+        if failpoint::is_on(Switch::SkipSync) {
+            return Ok(());
+        }
+        #[cfg(feature = "failpoints")]
+        self.write_out()?;
         self.file.sync_data()
+    }
+
+    /// Brings into the file what a power cut would take until the sync that follows.
+    #[cfg(feature = "failpoints")]
+    fn write_out(&self) -> io::Result<()> {
+        let _growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(end) = self.unsynced.write_out(&self.file)? {
+            self.filled.fetch_max(end, Ordering::AcqRel);
+        }
+        Ok(())
     }
 
     /// Writes up to one chunk of zeros at the end of the file, not beyond `target`. Returns

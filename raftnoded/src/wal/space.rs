@@ -216,6 +216,7 @@ impl Space {
                     _ => return Ok(()),
                 }
             };
+            failpoint!(WalReleaseBefore);
             let mut reserve = self.reserve.lock().unwrap_or_else(PoisonError::into_inner);
             if reserve.spares.len() < SPARES {
                 let spare = spare_path(&self.dir, oldest.sequence);
@@ -226,6 +227,7 @@ impl Space {
                 std::fs::remove_file(&oldest.path)?;
                 sync_dir(&self.dir)?;
             }
+            failpoint!(WalReleaseAfter);
         }
     }
 }

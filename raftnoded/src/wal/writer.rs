@@ -316,7 +316,9 @@ impl Writer {
             .flight
             .read()
             .unwrap_or_else(PoisonError::into_inner);
+        failpoint!(WalWriteBefore);
         self.active.write_at(&flight.bytes[range.clone()], offset)?;
+        failpoint!(WalWriteAfter);
         self.dirty = true;
         self.active.set_end(end);
         let position = Position::new(self.active.sequence, end);
@@ -332,7 +334,9 @@ impl Writer {
             return Ok(());
         }
         let began = Instant::now();
+        failpoint!(WalSyncBefore);
         self.active.sync()?;
+        failpoint!(WalSyncAfter);
         self.shared.stats.synced(began.elapsed());
         self.dirty = false;
         self.synced_upto = self.active.end();

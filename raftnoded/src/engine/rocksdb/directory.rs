@@ -70,7 +70,9 @@ impl Directory {
             file.sync_all()
         };
         write().map_err(failed("write", &temporary))?;
+        failpoint!(SnapshotRenameBefore, failed("replace", &pointer));
         fs::rename(&temporary, &pointer).map_err(failed("replace", &pointer))?;
+        failpoint!(SnapshotRenameAfter, failed("replace", &pointer));
         self.sync()
     }
 

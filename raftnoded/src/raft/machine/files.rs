@@ -161,7 +161,9 @@ impl SnapshotFiles {
             return Ok(());
         }
         *current = covered;
+        failpoint!(SnapshotRenameBefore);
         file.persist(self.path()).map_err(|error| error.error)?;
+        failpoint!(SnapshotRenameAfter);
         File::open(&self.directory)?.sync_all()
     }
 }

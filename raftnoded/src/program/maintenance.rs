@@ -8,7 +8,10 @@ use std::{
 };
 
 use clap::Args;
-use raftnoded::{
+use tokio::runtime::Builder;
+
+use super::{complain, say, start};
+use crate::{
     config::Config,
     offline::{
         DEFAULT_BUMP, OfflineError,
@@ -17,9 +20,6 @@ use raftnoded::{
     },
     store::Position,
 };
-use tokio::runtime::Builder;
-
-use super::{complain, say, start};
 
 /// The exit code for a question that was answered with no.
 const EXIT_DECLINED: u8 = 1;
