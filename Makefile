@@ -13,7 +13,7 @@ DEMO := $(CACHE)/demo
 DEMO_BIN := $(CARGO_TARGET_DIR)/demo/release
 DEMO_PEERS := n1=127.0.0.1:7421,n2=127.0.0.1:7431,n3=127.0.0.1:7441
 
-.PHONY: help setup-compiler setup demo demo-stop bench bench-failover bench-dashboard screenshots test fuzz check fix
+.PHONY: help setup-compiler setup demo demo-stop bench bench-failover bench-dashboard screenshots test fuzz check soak fix
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 22
@@ -146,6 +146,15 @@ check: ## Formatting, lints, documentation and all tests; changes nothing
 	cargo build --locked --workspace --bins
 	cargo build --locked $(FAULTY) --bin raftnoded-faulty
 	cargo test --locked --workspace --no-fail-fast
+
+SOAK_STORE ?= memory
+SOAK_MINUTES ?= 60
+
+soak: $(if $(filter rocksdb,$(SOAK_STORE)),setup,setup-compiler) ## Inject faults at random and check every answer (SOAK_MINUTES=60, SOAK_STORE=memory|rocksdb, SOAK_REPORT=FILE)
+	@$(call own,$(CARGO_TARGET_DIR))
+	cargo build --locked $(if $(filter rocksdb,$(SOAK_STORE)),,--no-default-features) -p raftnoded -p raftctl --bins
+	export SOAK_STORE=$(SOAK_STORE) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_REPORT=$(abspath $(SOAK_REPORT))
+	cargo test --locked -p tests -- --ignored --nocapture soak::
 
 fix: ## Format, and apply what clippy can repair
 	@cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged

@@ -254,6 +254,21 @@ impl Cluster {
         }
     }
 
+    /// Waits until a member has told the leader that it has all on disk that is committed now. To have
+    /// applied it means less: what others made committed is applied before it is synced here.
+    pub(crate) async fn acknowledged(&self, index: usize) {
+        let leader = self.leader().await;
+        let mut goal = None;
+        wait_for("a member acknowledges what is committed", async || {
+            let told = self.status(leader).await?;
+            let goal = *goal.get_or_insert(told.commit);
+            let id = self.status(index).await?.id;
+            let lag = told.lags.iter().find(|lag| lag.id == id)?;
+            (lag.matched >= Some(goal)).then_some(())
+        })
+        .await;
+    }
+
     /// A client that knows all members.
     pub(crate) async fn client(&self) -> Client {
         self.connect(self.members.iter().map(Member::client)).await

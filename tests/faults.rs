@@ -5,6 +5,7 @@
 //! disks        power cuts, full disks, damaged files
 //! failpoints   members that die, fail or wait at a named place, or have a bug on purpose
 //! links        cuts, delays, refusals and resets between members, one direction at a time
+//! network      some of them as faults of a run with links
 //! processes    SIGKILL, SIGSTOP, restart
 //! ```
 
@@ -12,4 +13,5 @@ pub(crate) mod clocks;
 pub(crate) mod disks;
 pub(crate) mod failpoints;
 pub(crate) mod links;
+mod network;
 mod processes;

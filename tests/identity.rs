@@ -332,7 +332,7 @@ async fn a_member_that_lost_acknowledged_log_is_refused_and_its_leader_goes_on()
             let key = format!("k{round}-{number}");
             direct.put("default", key, "v").await.expect("a put");
         }
-        cluster.settled().await;
+        cluster.acknowledged(index).await;
         let member = cluster.member(index);
         if in_order {
             member.terminate();

@@ -43,6 +43,7 @@
 //! readme       the tour of the README, as written
 //! scenarios    the fifteen fault scenarios
 //! broken       three builds with a known bug each, which a run must find
+//! soak         faults composed at random for as long as it is told, on request
 //! ```
 
 mod cluster;
@@ -79,6 +80,7 @@ mod readme;
 mod recovery;
 mod scenarios;
 mod snapshot;
+mod soak;
 mod stale;
 mod systemd;
 mod terminal;

@@ -22,6 +22,8 @@ mod state;
 
 use std::{
     fmt::Display,
+    fs,
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,11 +33,7 @@ use rand::{SeedableRng, rngs::StdRng};
 pub(crate) use plan::Plan;
 pub(crate) use report::Report;
 
-use crate::{
-    cluster::Cluster,
-    history::Recorder,
-    workload::{Checked, Shift},
-};
+use crate::{cluster::Cluster, faults::links::Links, history::Recorder, workload::Shift};
 use observer::Observers;
 
 /// The longest time that a leader may take to be there again after a fault.
@@ -58,6 +56,8 @@ pub(crate) struct Run {
     /// The members. What is done to them past this type's methods is to be told by
     /// [`Run::begins`] and [`Run::happened`].
     pub(crate) cluster: Cluster,
+    /// The ways between the members, if the plan has them.
+    pub(crate) links: Option<Links>,
     /// What the schedule is chosen by: the same seed, the same choices.
     pub(crate) rng: StdRng,
     plan: Plan,
@@ -67,6 +67,8 @@ pub(crate) struct Run {
     shifts: usize,
     schedule: evidence::Schedule,
     report: Report,
+    /// Where the report is written to, if anywhere.
+    report_file: Option<PathBuf>,
     /// Whether what a failure leaves is kept already.
     kept: bool,
 }
@@ -74,21 +76,28 @@ pub(crate) struct Run {
 impl Run {
     /// Starts a cluster as the plan has it, with clients at work.
     pub(crate) async fn start(plan: Plan) -> Self {
-        let cluster = plan.prepare();
-        Self::start_prepared(cluster, plan).await
+        if plan.links {
+            let (cluster, links) = plan.prepare_behind_links();
+            return Self::begin(cluster, Some(links), plan).await;
+        }
+        Self::begin(plan.prepare(), None, plan).await
     }
 
-    /// Likewise with members that somebody has prepared, by [`Plan::prepare`] or otherwise, and not
-    /// yet started.
-    pub(crate) async fn start_prepared(mut cluster: Cluster, plan: Plan) -> Self {
+    /// Likewise with members that somebody has prepared, and not yet started; without links.
+    pub(crate) async fn start_prepared(cluster: Cluster, plan: Plan) -> Self {
+        Self::begin(cluster, None, plan).await
+    }
+
+    async fn begin(mut cluster: Cluster, links: Option<Links>, plan: Plan) -> Self {
         cluster.start_all();
         cluster.leader().await;
         let recorder = Arc::new(Recorder::default());
         let mut observers = Observers::default();
         observers.watch(&cluster);
-        let shift = Shift::start(&cluster, &recorder, 0, plan.seed);
+        let shift = Shift::start(&cluster, &recorder, 0, plan.seed).await;
         let mut run = Self {
             cluster,
+            links,
             rng: StdRng::seed_from_u64(plan.seed),
             report: Report::new(&plan),
             schedule: evidence::Schedule::new(plan.seed),
@@ -97,6 +106,7 @@ impl Run {
             observers,
             shift,
             shifts: 1,
+            report_file: None,
             kept: false,
         };
         run.work(CALLS_AFTER_A_FAULT).await;
@@ -106,6 +116,12 @@ impl Run {
     /// How many calls were acknowledged so far.
     pub(crate) fn acknowledged(&self) -> usize {
         self.recorder.progress().total()
+    }
+
+    /// Lets a fault last for a time that the seed has chosen.
+    pub(crate) async fn hold(&mut self, time: Duration) {
+        self.note(format!("for {time:?}"));
+        tokio::time::sleep(time).await;
     }
 
     /// Waits until so many further calls are acknowledged.
@@ -143,7 +159,7 @@ impl Run {
     pub(crate) fn begins(&mut self, fault: &'static str, detail: impl Display) {
         self.schedule.note(format!("{fault}: {detail}"));
         self.report.begins(fault);
-        self.recorder.progress().during(fault);
+        self.recorder.progress().begins(fault);
     }
 
     /// The effect of a fault was seen.
@@ -181,36 +197,45 @@ impl Run {
             }
             Err(differing) => self.fail(differing),
         }
-        self.recorder.progress().during("");
+        self.recorder.progress().healed();
+    }
+
+    /// Reads a register through every member, again and again and without waiting for the answers,
+    /// until the shift ends.
+    pub(crate) async fn sound_out(&mut self) {
+        self.shift.sound_out(&self.cluster).await;
     }
 
     /// Ends the shift of the clients, checks what they recorded, forgets it, and puts new ones to
     /// work on new keys. For long runs; to be called after [`Run::healed`].
     pub(crate) async fn next_shift(&mut self) {
         self.end_shift().await;
-        let number = self.shifts;
+        let (number, seed) = (self.shifts, self.plan.seed);
         self.shifts += 1;
-        self.shift = Shift::start(&self.cluster, &self.recorder, number, self.plan.seed);
+        let next = Shift::start(&self.cluster, &self.recorder, number, seed).await;
+        let last = std::mem::replace(&mut self.shift, next);
+        last.clear(&self.cluster).await;
         self.work(CALLS_AFTER_A_FAULT).await;
     }
 
     async fn end_shift(&mut self) {
-        self.shift.stop().await;
-        self.shift.read_back(&self.cluster).await;
+        let mut violations = self.shift.stop(&self.cluster).await;
+        violations.extend(self.shift.read_back(&self.cluster).await);
         let began = Instant::now();
-        let mut checked = self.shift.check();
-        let faults = self.recorder.progress().take_faults();
-        let falsely = |error: String| format!("a failure that no fault excuses: {error}");
-        checked.violations.extend(faults.into_iter().map(falsely));
-        checked.violations.extend(self.observers.violations());
+        let checked = self.shift.check();
         self.note(format!(
-            "checked {} calls of {} keys in {:?}",
+            "checked {} calls of {} keys, and {} changes told to watchers, in {:?}",
             checked.calls,
             checked.keys,
+            checked.changes,
             began.elapsed()
         ));
         self.report.checked(&checked);
-        let Checked { violations, .. } = checked;
+        violations.extend(checked.violations);
+        let faults = self.recorder.progress().take_faults();
+        let falsely = |error: String| format!("a failure that no fault excuses: {error}");
+        violations.extend(faults.into_iter().map(falsely));
+        violations.extend(self.observers.violations());
         if !violations.is_empty() {
             self.fail(violations.join("\n"));
         }
@@ -239,9 +264,19 @@ impl Run {
         self.report.clone()
     }
 
+    /// Writes the report to a file, too, however the run ends.
+    pub(crate) fn report_to(&mut self, file: PathBuf) {
+        self.report_file = Some(file);
+    }
+
     fn complete_report(&mut self) {
         self.report
             .complete(&self.recorder.progress(), self.observers.memory());
+        if let Some(file) = &self.report_file
+            && let Err(error) = fs::write(file, self.report.to_string())
+        {
+            eprintln!("the report is not written to {}: {error}", file.display());
+        }
     }
 
     /// Whether the run is to fail: what it leaves is then of no use to anybody, and not kept.

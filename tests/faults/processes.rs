@@ -7,10 +7,10 @@ use std::{fs, os::unix::process::ExitStatusExt, time::Duration};
 use crate::{cluster::wait_at_most, scenario::Run};
 
 /// SIGKILL of a member.
-pub(crate) const KILL: &str = "kill";
+const KILL: &str = "kill";
 
 /// SIGSTOP of a member.
-pub(crate) const PAUSE: &str = "pause";
+const PAUSE: &str = "pause";
 
 /// How long a signal may take to be seen.
 const SIGNALLED_WITHIN: Duration = Duration::from_secs(5);
@@ -19,7 +19,7 @@ const SIGNALLED_WITHIN: Duration = Duration::from_secs(5);
 const SIGKILL: i32 = 9;
 
 impl Run {
-    fn name(&self, index: usize) -> String {
+    pub(super) fn name(&self, index: usize) -> String {
         self.cluster.members()[index].name().to_owned()
     }
 

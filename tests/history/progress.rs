@@ -21,8 +21,8 @@ pub(crate) struct Progress {
     /// Errors that no fault excuses.
     faults: Vec<String>,
     acknowledged: usize,
-    /// The fault that is being injected, or was last.
-    during: &'static str,
+    /// The faults that were begun and have not healed.
+    during: Vec<&'static str>,
     last: Option<Instant>,
     standstill: BTreeMap<&'static str, Duration>,
 }
@@ -41,8 +41,16 @@ impl Progress {
 
     fn note_standstill(&mut self) {
         let now = Instant::now();
-        if let Some(last) = self.last.replace(now) {
-            let longest = self.standstill.entry(self.during).or_default();
+        let Some(last) = self.last.replace(now) else {
+            return;
+        };
+        let faults: &[&str] = if self.during.is_empty() {
+            &[""]
+        } else {
+            &self.during
+        };
+        for fault in faults {
+            let longest = self.standstill.entry(fault).or_default();
             *longest = (*longest).max(now - last);
         }
     }
@@ -59,9 +67,14 @@ impl Progress {
         self.faults.push(what);
     }
 
-    /// What follows happens under this fault.
-    pub(crate) fn during(&mut self, fault: &'static str) {
-        self.during = fault;
+    /// What follows happens under this fault, too.
+    pub(crate) fn begins(&mut self, fault: &'static str) {
+        self.during.push(fault);
+    }
+
+    /// What follows happens under no fault.
+    pub(crate) fn healed(&mut self) {
+        self.during.clear();
     }
 
     /// Nobody calls for a while, on purpose: that is no standstill.
@@ -79,7 +92,7 @@ impl Progress {
         &self.counts
     }
 
-    /// The longest time without an acknowledged call, by the fault it fell under; "none" is told as
+    /// The longest time without an acknowledged call, by the faults it fell under; without any, by
     /// an empty name.
     pub(crate) fn standstill(&self) -> &BTreeMap<&'static str, Duration> {
         &self.standstill

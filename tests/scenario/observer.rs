@@ -55,6 +55,26 @@ struct Seen {
     violations: Vec<String>,
 }
 
+/// What a member says of itself, as far as it matters here.
+#[derive(Clone, Copy)]
+struct Told {
+    id: NodeId,
+    role: Role,
+    term: u64,
+    applied: u64,
+}
+
+impl Told {
+    fn of(status: &MemberStatus) -> Self {
+        Self {
+            id: status.id,
+            role: status.role,
+            term: status.term,
+            applied: status.applied,
+        }
+    }
+}
+
 impl Seen {
     fn leads(&mut self, term: u64, leader: NodeId, source: &str) {
         let first = *self.leaders.entry(term).or_insert(leader);
@@ -65,7 +85,7 @@ impl Seen {
         }
     }
 
-    fn told(&mut self, process: u32, status: &MemberStatus) {
+    fn told(&mut self, process: u32, status: Told) {
         let id = status.id;
         if id == 0 {
             // It has no cluster yet.
@@ -78,9 +98,9 @@ impl Seen {
         if status.term < *term {
             let back = format!("member {id} went back from term {term} to {}", status.term);
             self.violations.push(back);
+        } else {
+            *term = status.term;
         }
-        let term = self.terms.entry(id).or_default();
-        *term = status.term.max(*term);
         let applied = self.applied.entry(id).or_insert((process, 0));
         if applied.0 == process && status.applied < applied.1 {
             let (from, to) = (applied.1, status.applied);
@@ -162,7 +182,7 @@ async fn observe(seen: Arc<Mutex<Seen>>, name: String, address: String, process:
             if let Ok((status, _)) = looked
                 && process.load(Ordering::Relaxed) == before
             {
-                lock(&seen).told(before, &status);
+                lock(&seen).told(before, Told::of(&status));
             }
             if let Some(bytes) = high_water_mark(before) {
                 lock(&seen).uses(&name, bytes);
@@ -181,4 +201,45 @@ fn high_water_mark(process: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kibibytes << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status(id: NodeId, role: Role, term: u64, applied: u64) -> Told {
+        Told {
+            id,
+            role,
+            term,
+            applied,
+        }
+    }
+
+    #[test]
+    fn two_leaders_of_a_term_and_what_goes_back_are_found() {
+        let mut seen = Seen::default();
+        seen.told(7, status(1, Role::Leader, 2, 10));
+        seen.told(8, status(2, Role::Leader, 3, 10));
+        // A restart may take the applied index back, and never the term.
+        seen.told(9, status(1, Role::Follower, 3, 5));
+        assert_eq!(seen.violations, Vec::<String>::new());
+        seen.told(9, status(1, Role::Follower, 2, 6));
+        assert_eq!(seen.violations.len(), 1, "{:?}", seen.violations);
+        seen.told(8, status(2, Role::Leader, 3, 9));
+        assert_eq!(seen.violations.len(), 2, "{:?}", seen.violations);
+        seen.leads(3, 1, "a log");
+        assert_eq!(seen.violations.len(), 3, "{:?}", seen.violations);
+    }
+
+    #[test]
+    fn memory_beyond_the_limit_is_told_once() {
+        let mut seen = Seen::default();
+        for bytes in [MEMORY_LIMIT, MEMORY_LIMIT + 1, MEMORY_LIMIT + 2] {
+            seen.uses("n1", bytes);
+        }
+        assert_eq!(seen.violations.len(), 1);
+        assert_eq!(seen.memory["n1"], MEMORY_LIMIT + 2);
+        assert!(high_water_mark(std::process::id()).is_some_and(|bytes| bytes > 0));
+    }
 }

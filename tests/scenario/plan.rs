@@ -23,6 +23,8 @@ pub(crate) struct Plan {
     pub(crate) members: usize,
     /// The store: "memory" or "rocksdb".
     pub(crate) store: &'static str,
+    /// Whether they reach each other through links, which can be cut.
+    pub(crate) links: bool,
     /// Further arguments of every member.
     pub(crate) settings: Vec<String>,
     /// What the schedule and the clients' choices come from.
@@ -41,6 +43,7 @@ impl Plan {
         Self {
             members: 3,
             store,
+            links: false,
             settings: SETTINGS.map(str::to_owned).to_vec(),
             seed,
         }

@@ -36,6 +36,7 @@ pub(crate) struct Report {
     memory: BTreeMap<String, u64>,
     keys: usize,
     calls: usize,
+    changes: usize,
     violations: Vec<String>,
 }
 
@@ -56,6 +57,7 @@ impl Report {
             memory: BTreeMap::new(),
             keys: 0,
             calls: 0,
+            changes: 0,
             violations: Vec::new(),
         }
     }
@@ -98,6 +100,7 @@ impl Report {
     pub(super) fn checked(&mut self, checked: &Checked) {
         self.keys += checked.keys;
         self.calls += checked.calls;
+        self.changes += checked.changes;
     }
 
     pub(super) fn violation(&mut self, what: String) {
@@ -143,6 +146,11 @@ impl fmt::Display for Report {
         writeln!(f, "| faults injected | {} |", self.injections())?;
         writeln!(f, "| calls checked | {} |", self.calls)?;
         writeln!(f, "| keys checked | {} |", self.keys)?;
+        writeln!(
+            f,
+            "| changes told to watchers, checked | {} |",
+            self.changes
+        )?;
         let leader = seconds(self.leader_after);
         writeln!(f, "| longest time to a leader after a fault | {leader} |")?;
         let equal = seconds(self.equal_after);
@@ -188,5 +196,25 @@ impl fmt::Display for Report {
             writeln!(f, "\nViolation: {violation}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_was_not_seen_to_happen_each_time_is_told() {
+        let mut report = Report::new(&Plan::new("memory"));
+        for _ in 0..2 {
+            report.begins("kill");
+            report.begins("pause");
+            report.happened("pause");
+        }
+        report.happened("kill");
+        assert_eq!(
+            report.not_happened(),
+            ["kill: begun 2 times, seen to happen 1 times"]
+        );
     }
 }

@@ -65,6 +65,7 @@ impl Patient {
         let leader = self.run.leader().await;
         self.index = (leader + self.run.rng.random_range(1..3)) % 3;
         self.data = self.run.cluster.members()[self.index].data().to_owned();
+        self.run.cluster.acknowledged(self.index).await;
         let member = self.run.cluster.member(self.index);
         if in_order {
             member.terminate();
@@ -130,7 +131,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The log: torn, changed, cut.
+/// The log: torn, changed.
 async fn the_log(patient: &mut Patient) {
     patient.stop(false).await;
     patient.run.begins(DAMAGE, "a torn write in the log");
@@ -163,7 +164,10 @@ async fn the_log(patient: &mut Patient) {
         )
         .await;
     patient.heals().await;
+}
 
+/// The end of the log is gone after an orderly stop: the member knows by itself.
+async fn the_log_is_cut(patient: &mut Patient) {
     patient.stop(true).await;
     let lacks = ["lacks entry", "replace the member", "wal"];
     patient
@@ -176,7 +180,8 @@ async fn the_log(patient: &mut Patient) {
     patient.heals().await;
 }
 
-/// The end of the log is gone after a kill: only the leader knows.
+/// The end of the log is gone after a kill: only the leader knows, if the member has never yet been
+/// stopped in order.
 async fn acknowledged_log_is_lost(patient: &mut Patient) {
     patient.stop(false).await;
     let leader = patient.run.leader().await;
@@ -361,6 +366,7 @@ async fn files_change(store: &'static str) {
     let mut patient = Patient::new(store).await;
     the_log(&mut patient).await;
     acknowledged_log_is_lost(&mut patient).await;
+    the_log_is_cut(&mut patient).await;
     match store {
         "memory" => the_snapshot(&mut patient).await,
         _ => the_tables(&mut patient).await,

@@ -92,6 +92,20 @@ impl Caller {
         Self { id, rng, way }
     }
 
+    /// Another pinned client on the connection of this one.
+    pub(super) async fn twin(&mut self, id: u32) -> Result<Self, Error> {
+        let connection = Some(self.connection().await?);
+        let Way::Pinned { address, .. } = &self.way else {
+            unreachable!("only a pinned client has one connection");
+        };
+        let way = Way::Pinned {
+            address: address.clone(),
+            connection,
+            session: None,
+        };
+        Ok(Self::new(id, u64::from(id), way))
+    }
+
     /// The client of `common`, if this is a roaming one.
     pub(super) fn client(&self) -> Option<Client> {
         match &self.way {

@@ -3,12 +3,11 @@
 //! No value is written twice, so that a value tells which write it is of. Because of that a swap
 //! that compares revisions means the same as one that compares values, and both ways are used.
 
-use std::{
-    io::{self, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+mod check;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -21,8 +20,9 @@ use common::{
 };
 use rand::RngExt;
 
-use super::{Caller, Checked, Evidence, Workload};
+use super::{Caller, Workload};
 use crate::history::{History, Recorder};
+pub(super) use check::{Change, Changes};
 
 /// How many registers there are.
 const KEYS: usize = 10;
@@ -108,7 +108,7 @@ impl Registers {
     }
 
     /// Reads a register.
-    pub(super) async fn get(&self, caller: &mut Caller, register: usize) -> Option<Answer> {
+    async fn get(&self, caller: &mut Caller, register: usize) -> Option<Answer> {
         let request = GetRequest::new(&self.namespace, key(register), Consistency::Linearizable);
         let client = caller.id;
         let call = async {
@@ -244,6 +244,12 @@ impl Registers {
             .await
     }
 
+    /// Reads any register.
+    pub(super) async fn get_any(&self, caller: &mut Caller) {
+        let register = caller.rng.random_range(0..KEYS);
+        self.get(caller, register).await;
+    }
+
     /// Reads every register through one member. Returns whether all could be read.
     pub(super) async fn read_back(&self, caller: &mut Caller) -> bool {
         let mut well = true;
@@ -278,19 +284,5 @@ impl Workload for Registers {
             }
         }
         true
-    }
-}
-
-impl Evidence for Registers {
-    fn check(&self) -> Checked {
-        Checked {
-            keys: KEYS,
-            calls: self.history.calls().len(),
-            violations: Vec::new(),
-        }
-    }
-
-    fn write(&self, to: &mut dyn Write) -> io::Result<()> {
-        self.history.write(to)
     }
 }
