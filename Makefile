@@ -31,7 +31,7 @@ endef
 # own TARGET-DIRECTORY: cargo takes what another checkout has built there for this one's, by its time.
 define own
 	if [ "$$(cat $(1)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then
-	  cargo clean --quiet --locked --target-dir $(1) -p common -p raftnoded -p raftctl -p tests -p fuzzing
+	  cargo clean --quiet --locked --target-dir $(1) -p common -p raftnoded -p raftctl -p tests -p fuzzing -p checker
 	  mkdir -p $(1)
 	  echo "$(CURDIR)" >$(1)/checkout
 	fi

@@ -28,7 +28,7 @@ use common::{
 use tempfile::TempDir;
 
 pub(crate) use direct::{Direct, answer, greet, within};
-pub(crate) use member::{Member, daemon};
+pub(crate) use member::{Member, copy_directory, daemon};
 pub(crate) use ports::free_port;
 pub(crate) use pty::Terminal;
 pub(crate) use raftctl::{Raftctl, Run, finish};

@@ -24,10 +24,10 @@
 //!    as the model has it, is left at once.
 //!
 //! **No order is missed by them.** Of rule 5 this is plain: every answered call must have its place.
-//! As to the others, assume that a search fails although an order exists. Call (c, w)
-//! a *witness* if c is a configuration that was searched and w, a sequence of calls, completes it.
-//! The first configuration with the assumed order is one. Let c have the placed calls S, and order
-//! the witnesses by three numbers:
+//! As to the others, assume that a search fails although an order exists. Call (c, w) a *witness* if
+//! c is a configuration that was searched and w, a sequence of calls, completes it. The first
+//! configuration with the assumed order is one. Let c have the placed calls S, and order the
+//! witnesses by three numbers:
 //!
 //! - T, the number of calls in S and w together;
 //! - D, the sum over the unanswered calls in S and w of how many answered ones w has after them (of
