@@ -165,7 +165,8 @@ async fn write(raft: &RaftHandle, now: u64, batch: Vec<Waiting>) {
         })
         .unzip();
     let mut results = match raft.client_write_many(commands).await {
-        Ok(results) => results,
+        // Fused: if the core stops it ends early, and must not be polled after its end.
+        Ok(results) => results.fuse(),
         Err(_) => {
             for (answer, _) in answers {
                 let _ = answer.send(Err(ProposeError::Stopped));
