@@ -14,6 +14,7 @@ use common::{
     Client, Error,
     types::{Consistency, DeleteRequest, GetRequest, PutRequest},
 };
+use futures::future::join_all;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::{
@@ -357,12 +358,15 @@ async fn a_log_that_cannot_be_written_ends_the_member_and_the_others_go_on() {
             maximum: Some(200 << 10),
         };
         prlimit(process, Resource::Fsize, limit).expect("an own child is limited");
-        let written = put(&client, "during", 10).await;
-        // The leader may have been cut off with the answer; never more than that.
-        assert!(
-            matches!(written, Ok(()) | Err(Error::OutcomeUnknown { .. })),
-            "{written:?}"
-        );
+        // Several at once: they share a batch, and end together.
+        let keys: Vec<String> = (0..16).map(|number| format!("during{number}")).collect();
+        for written in join_all(keys.iter().map(|key| put(&client, key, 10))).await {
+            // The leader may have been cut off with the answer; never more than that.
+            assert!(
+                matches!(written, Ok(()) | Err(Error::OutcomeUnknown { .. })),
+                "{written:?}"
+            );
+        }
         let status = cluster.member(broken).exited().await;
         assert_eq!(status.code(), Some(1));
         let stderr = cluster.member(broken).stderr();
