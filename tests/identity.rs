@@ -4,7 +4,7 @@ use std::fs;
 
 use common::types::Consistency;
 
-use crate::cluster::{Cluster, wait_for};
+use crate::cluster::{Cluster, copy_directory, wait_for};
 
 #[tokio::test]
 async fn a_wiped_member_must_not_come_back_under_its_old_id() {

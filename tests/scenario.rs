@@ -78,12 +78,17 @@ impl Run {
     pub(crate) async fn start(plan: Plan) -> Self {
         if plan.links {
             let (cluster, links) = plan.prepare_behind_links();
-            return Self::begin(cluster, Some(links), plan).await;
+            return Self::start_behind_links(cluster, links, plan).await;
         }
         Self::begin(plan.prepare(), None, plan).await
     }
 
-    /// Likewise with members that somebody has prepared, and not yet started; without links.
+    /// Likewise with members that somebody has prepared behind links, and not yet started.
+    pub(crate) async fn start_behind_links(cluster: Cluster, links: Links, plan: Plan) -> Self {
+        Self::begin(cluster, Some(links), plan).await
+    }
+
+    /// Likewise without links of the run.
     pub(crate) async fn start_prepared(cluster: Cluster, plan: Plan) -> Self {
         Self::begin(cluster, None, plan).await
     }

@@ -2,9 +2,9 @@
 //! affair. The number in a test's name is that of the scenario.
 //!
 //! ```text
+//! clocks       13 the clock of a member is set
 //! damage       10 the files of a stopped member change
 //! disks        6 the power is cut; 9 disks are full
-//! clocks       13 the clock of a member is set
 //! failpoints   8 a sync of the log fails; 14 killed at named points
 //! processes    1 the leader is killed; 2 the leader is paused; 7 two of three are gone
 //! partitions   3 the leader is cut off; 4 cuts of one direction, and a bridge between two halves
@@ -14,10 +14,10 @@
 //! overload     15 the leader is given more than it can take
 //! ```
 
+mod clocks;
 mod damage;
 mod disks;
-mod clocks;
-mod failpoints;
+pub(crate) mod failpoints;
 mod laggard;
 mod latency;
 mod members;

@@ -88,19 +88,7 @@ impl Member {
 
     /// Copies its data directory to a place that is not there yet.
     pub(crate) fn copy_data(&self, to: &Path) {
-        let mut directories = vec![(self.data.clone(), to.to_owned())];
-        while let Some((from, to)) = directories.pop() {
-            fs::create_dir(&to).expect("a directory");
-            for entry in fs::read_dir(from).expect("a directory") {
-                let entry = entry.expect("an entry");
-                let target = to.join(entry.file_name());
-                if entry.file_type().expect("a type").is_dir() {
-                    directories.push((entry.path(), target));
-                } else {
-                    fs::copy(entry.path(), target).expect("a copy");
-                }
-            }
-        }
+        copy_directory(&self.data, to);
     }
 
     /// Uses other addresses from the next start on.
@@ -336,6 +324,20 @@ impl Member {
             for line in tail {
                 eprintln!("{line}");
             }
+        }
+    }
+}
+
+/// Copies a directory to a place that is not there yet.
+pub(crate) fn copy_directory(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
         }
     }
 }
