@@ -33,7 +33,12 @@ use rand::{SeedableRng, rngs::StdRng};
 pub(crate) use plan::Plan;
 pub(crate) use report::Report;
 
-use crate::{cluster::Cluster, faults::links::Links, history::Recorder, workload::Shift};
+use crate::{
+    cluster::{Cluster, Member},
+    faults::links::Links,
+    history::Recorder,
+    workload::Shift,
+};
 use observer::Observers;
 
 /// The longest time that a leader may take to be there again after a fault.
@@ -241,6 +246,7 @@ impl Run {
         let falsely = |error: String| format!("a failure that no fault excuses: {error}");
         violations.extend(faults.into_iter().map(falsely));
         violations.extend(self.observers.violations());
+        violations.extend(self.cluster.members().iter().filter_map(panicked));
         if !violations.is_empty() {
             self.fail(violations.join("\n"));
         }
@@ -314,6 +320,15 @@ impl Run {
             &report,
         )
     }
+}
+
+/// The panic of a member that had one: it may go on as if nothing had been.
+fn panicked(member: &Member) -> Option<String> {
+    let said = member.stderr();
+    let mut lines = said.lines();
+    let place = lines.find(|line| line.contains("panicked at"))?;
+    let why = lines.next().unwrap_or_default();
+    Some(format!("{} panicked: {place} {why}", member.name()))
 }
 
 impl Drop for Run {
