@@ -149,10 +149,12 @@ check: ## Formatting, lints, documentation and all tests; changes nothing
 
 SOAK_STORE ?= memory
 SOAK_MINUTES ?= 60
+SOAK_FEATURES := $(if $(filter rocksdb,$(SOAK_STORE)),,--no-default-features)
 
-soak: $(if $(filter rocksdb,$(SOAK_STORE)),setup,setup-compiler) ## Inject faults at random and check every answer (SOAK_MINUTES=60, SOAK_STORE=memory|rocksdb, SOAK_REPORT=FILE)
+soak: $(if $(SOAK_FEATURES),setup-compiler,setup) ## Inject faults at random and check every answer (SOAK_MINUTES=60, SOAK_STORE=memory, SOAK_REPORT=FILE)
 	@$(call own,$(CARGO_TARGET_DIR))
-	cargo build --locked $(if $(filter rocksdb,$(SOAK_STORE)),,--no-default-features) -p raftnoded -p raftctl --bins
+	cargo build --locked $(SOAK_FEATURES) -p raftnoded -p raftctl --bins
+	cargo build --locked $(SOAK_FEATURES) --features failpoints -p raftnoded --bin raftnoded-faulty
 	export SOAK_STORE=$(SOAK_STORE) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_REPORT=$(abspath $(SOAK_REPORT))
 	cargo test --locked -p tests -- --ignored --nocapture soak::
 

@@ -61,18 +61,27 @@ pub(crate) async fn wait_at_most<T>(
 
 /// Where a program of this workspace was built: beside the test binary.
 pub(crate) fn program(name: &str) -> PathBuf {
+    let path = place(name);
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo build --workspace` first",
+        path.display()
+    );
+    path
+}
+
+/// Whether it was built.
+pub(crate) fn is_built(name: &str) -> bool {
+    place(name).exists()
+}
+
+fn place(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("the path of the test binary");
     let profile = own
         .parent()
         .and_then(Path::parent)
         .expect("the test binary lies in PROFILE/deps");
-    let path = profile.join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: build the programs first, as `make check` does",
-        path.display()
-    );
-    path
+    profile.join(name)
 }
 
 /// Members of one cluster, running or not.

@@ -33,7 +33,12 @@ use rand::{SeedableRng, rngs::StdRng};
 pub(crate) use plan::Plan;
 pub(crate) use report::Report;
 
-use crate::{cluster::Cluster, faults::links::Links, history::Recorder, workload::Shift};
+use crate::{
+    cluster::{Cluster, Member},
+    faults::links::Links,
+    history::Recorder,
+    workload::Shift,
+};
 use observer::Observers;
 
 /// The longest time that a leader may take to be there again after a fault.
@@ -78,12 +83,17 @@ impl Run {
     pub(crate) async fn start(plan: Plan) -> Self {
         if plan.links {
             let (cluster, links) = plan.prepare_behind_links();
-            return Self::begin(cluster, Some(links), plan).await;
+            return Self::start_behind_links(cluster, links, plan).await;
         }
         Self::begin(plan.prepare(), None, plan).await
     }
 
-    /// Likewise with members that somebody has prepared, and not yet started; without links.
+    /// Likewise with members that somebody has prepared behind links, and not yet started.
+    pub(crate) async fn start_behind_links(cluster: Cluster, links: Links, plan: Plan) -> Self {
+        Self::begin(cluster, Some(links), plan).await
+    }
+
+    /// Likewise without links of the run.
     pub(crate) async fn start_prepared(cluster: Cluster, plan: Plan) -> Self {
         Self::begin(cluster, None, plan).await
     }
@@ -236,6 +246,7 @@ impl Run {
         let falsely = |error: String| format!("a failure that no fault excuses: {error}");
         violations.extend(faults.into_iter().map(falsely));
         violations.extend(self.observers.violations());
+        violations.extend(self.cluster.members().iter().filter_map(panicked));
         if !violations.is_empty() {
             self.fail(violations.join("\n"));
         }
@@ -309,6 +320,15 @@ impl Run {
             &report,
         )
     }
+}
+
+/// The panic of a member that had one: it may go on as if nothing had been.
+fn panicked(member: &Member) -> Option<String> {
+    let said = member.stderr();
+    let mut lines = said.lines();
+    let place = lines.find(|line| line.contains("panicked at"))?;
+    let why = lines.next().unwrap_or_default();
+    Some(format!("{} panicked: {place} {why}", member.name()))
 }
 
 impl Drop for Run {

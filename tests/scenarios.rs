@@ -17,7 +17,7 @@
 mod clocks;
 mod damage;
 mod disks;
-mod failpoints;
+pub(crate) mod failpoints;
 mod laggard;
 mod latency;
 mod members;

@@ -11,6 +11,7 @@
 //! RAFTNODE_SEED    the same choices again
 //! ```
 
+mod equipment;
 mod faults;
 
 use std::{
@@ -21,7 +22,7 @@ use std::{
 use rand::{RngExt, seq::SliceRandom};
 
 use crate::scenario::{Plan, Run};
-use faults::Ending;
+use equipment::Equipment;
 
 /// So many faults are to be injected in an hour at least.
 const INJECTIONS_AN_HOUR: f64 = 200.0;
@@ -46,24 +47,21 @@ fn variable<T: std::str::FromStr>(name: &str, default: T) -> T {
 }
 
 /// Faults are begun one after the other, last together for a while, and end in any order.
-async fn round(run: &mut Run) {
+async fn round(run: &mut Run, equipment: &mut Equipment) {
     run.work(CALLS).await;
-    let count = if run.rng.random_bool(OVERLAP) { 2 } else { 1 };
-    let mut endings: Vec<Ending> = Vec::new();
-    for _ in 0..count {
-        let fault = faults::choose(&mut run.rng);
-        match (fault.needs)() {
-            Ok(()) => endings.extend(fault.begin(run).await),
-            Err(why) => run.skipped(fault.name, &why),
-        }
+    let mut fault = faults::choose(&mut run.rng, false);
+    let mut endings = fault.begin(run, equipment).await;
+    if !fault.alone && run.rng.random_bool(OVERLAP) {
         let millis = run.rng.random_range(0..500);
         run.hold(Duration::from_millis(millis)).await;
+        fault = faults::choose(&mut run.rng, true);
+        endings.extend(fault.begin(run, equipment).await);
     }
     let millis = run.rng.random_range(200..2500);
     run.hold(Duration::from_millis(millis)).await;
     endings.shuffle(&mut run.rng);
     for ending in endings {
-        ending.happens(run).await;
+        ending.happens(run, equipment).await;
     }
     run.healed().await;
     run.next_shift().await;
@@ -79,14 +77,17 @@ async fn faults_composed_at_random() {
         other => panic!("SOAK_STORE={other} is neither memory nor rocksdb"),
     };
     let mut plan = Plan::new(store);
-    plan.links = true;
-    let mut run = Run::start(plan).await;
+    plan.settings.extend(equipment::RESERVE.map(str::to_owned));
+    let (mut cluster, links) = plan.prepare_behind_links();
+    // Before the run, which must be gone when the disks go.
+    let mut equipment = Equipment::of(&mut cluster);
+    let mut run = Run::start_behind_links(cluster, links, plan).await;
     if let Some(file) = std::env::var_os("SOAK_REPORT").filter(|file| !file.is_empty()) {
         run.report_to(PathBuf::from(file));
     }
     let (began, duration) = (Instant::now(), Duration::from_secs_f64(60.0 * minutes));
     while began.elapsed() < duration {
-        round(&mut run).await;
+        round(&mut run, &mut equipment).await;
     }
     let hours = began.elapsed().as_secs_f64() / 3600.0;
     let report = run.finish(0).await;

@@ -330,17 +330,14 @@ impl Member {
 
 /// Copies a directory to a place that is not there yet.
 pub(crate) fn copy_directory(from: &Path, to: &Path) {
-    let mut directories = vec![(from.to_owned(), to.to_owned())];
-    while let Some((from, to)) = directories.pop() {
-        fs::create_dir(&to).expect("a directory");
-        for entry in fs::read_dir(from).expect("a directory") {
-            let entry = entry.expect("an entry");
-            let target = to.join(entry.file_name());
-            if entry.file_type().expect("a type").is_dir() {
-                directories.push((entry.path(), target));
-            } else {
-                fs::copy(entry.path(), target).expect("a copy");
-            }
+    fs::create_dir(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory") {
+        let entry = entry.expect("an entry");
+        let target = to.join(entry.file_name());
+        if entry.file_type().expect("a type").is_dir() {
+            copy_directory(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).expect("a copy");
         }
     }
 }

@@ -12,7 +12,7 @@ use std::{os::unix::process::ExitStatusExt, process::ExitStatus};
 use rustix::process::Signal;
 
 use crate::{
-    cluster::{Cluster, Member},
+    cluster::{Cluster, Member, is_built},
     scenario::Run,
 };
 
@@ -24,6 +24,17 @@ const VARIABLE: &str = "RAFTNODED_FAILPOINTS";
 
 /// What the log has not synced is lost with the process, as in a power cut.
 pub(crate) const UNSYNCED: &str = "wal.unsynced";
+
+/// Whether the program was built.
+///
+/// # Errors
+/// What to do if not, in words.
+pub(crate) fn are_built() -> Result<(), String> {
+    if is_built(PROGRAM) {
+        return Ok(());
+    }
+    Err(format!("{PROGRAM} is missing; `make soak` builds it"))
+}
 
 /// Gives a member failpoints from its next start on, in place of those it has.
 pub(crate) fn set(member: &mut Member, failpoints: &[&str]) {

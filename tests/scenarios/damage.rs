@@ -21,7 +21,7 @@ use common::types::{Consistency, ListRequest, PutRequest};
 use rand::RngExt;
 
 use crate::{
-    cluster::wait_for,
+    cluster::{copy_directory, wait_for},
     faults::disks::{
         log::Segment,
         sections::{self, flip},
@@ -76,7 +76,7 @@ impl Patient {
         if self.kept.exists() {
             fs::remove_dir_all(&self.kept).expect("the old copy goes");
         }
-        copy(&self.data, &self.kept);
+        copy_directory(&self.data, &self.kept);
     }
 
     /// Tries to start the member on changed files: exit code, and what it says.
@@ -91,7 +91,7 @@ impl Patient {
     /// Puts the files back as they were.
     fn put_back(&self) {
         fs::remove_dir_all(&self.data).expect("the changed files go");
-        copy(&self.kept, &self.data);
+        copy_directory(&self.kept, &self.data);
     }
 
     /// The others have gone on; the member starts, and all are equal.
@@ -114,20 +114,6 @@ impl Patient {
 fn assert_says(what: &str, said: &str, words: &[&str]) {
     for words in words {
         assert!(said.contains(words), "{what}: {words:?} is not in {said}");
-    }
-}
-
-/// Copies a directory.
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a directory");
-    for entry in fs::read_dir(from).expect("a directory") {
-        let entry = entry.expect("an entry");
-        let target = to.join(entry.file_name());
-        if entry.file_type().expect("a type").is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).expect("a copy");
-        }
     }
 }
 

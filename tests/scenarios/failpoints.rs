@@ -120,7 +120,7 @@ async fn client(run: &Run) -> Client {
 }
 
 /// Makes a member the leader.
-pub(super) async fn promote(run: &Run, index: usize) {
+pub(crate) async fn promote(run: &Run, index: usize) {
     let client = client(run).await;
     let to = Some(index as u64 + 1);
     wait_for("the member leads", async || {
@@ -131,7 +131,7 @@ pub(super) async fn promote(run: &Run, index: usize) {
 }
 
 /// Waits until the others have purged what a member that does not run has not seen.
-async fn leave_behind(run: &mut Run, index: usize) {
+pub(crate) async fn leave_behind(run: &mut Run, index: usize) {
     let before = run.cluster.status(index).await.expect("a status").last_log;
     run.kill(index).await;
     let writing = ballast(client(run).await);

@@ -2,16 +2,19 @@
 
 use rand::{RngExt, rngs::StdRng};
 
-use crate::scenario::Run;
+use super::equipment::{self, Equipment};
+use crate::{faults::disks::Filler, scenario::Run};
 
 /// A fault that can be injected.
 pub(super) struct Fault {
     /// What it is called where it is skipped.
-    pub(super) name: &'static str,
+    name: &'static str,
     /// How likely it is, relative to the others.
     weight: u32,
-    /// Whether this machine and this build have what it takes; if not, why.
-    pub(super) needs: fn() -> Result<(), String>,
+    /// Whether it is seen to happen only while all others are at work, so that it joins no other.
+    pub(super) alone: bool,
+    /// Whether there is what it takes; if not, why.
+    needs: fn(&Equipment) -> Result<(), String>,
     kind: Kind,
 }
 
@@ -30,46 +33,122 @@ enum Kind {
     DeafenLeader,
     Delay,
     Reset,
+    CutPowerOfLeader,
+    CutPowerOfMajority,
+    CutPowerOfAll,
+    FillLeader,
+    FillMajority,
+    SetClock,
+    KillAtAPoint,
+    FailASync,
+    LeaveBehind,
+    ReplaceDisk,
 }
 
 /// What ends a fault.
 pub(super) enum Ending {
     Restart(usize),
+    /// Without failpoints.
+    RestartPlain(usize),
     Resume(usize),
     MendNetwork,
+    Power(Vec<usize>),
+    Room(Vec<usize>, Vec<Filler>),
+    RightClock,
 }
 
-const fn fault(name: &'static str, weight: u32, kind: Kind) -> Fault {
+/// A fault that may join another one.
+const fn joining(name: &'static str, weight: u32, kind: Kind) -> Fault {
     Fault {
         name,
         weight,
-        needs: || Ok(()),
+        alone: false,
+        needs: |_| Ok(()),
         kind,
+    }
+}
+
+/// The same where there are disks.
+const fn on_disks(name: &'static str, weight: u32, kind: Kind) -> Fault {
+    Fault {
+        needs: Equipment::has_disks,
+        ..joining(name, weight, kind)
+    }
+}
+
+/// A fault that joins no other.
+const fn alone(
+    name: &'static str,
+    weight: u32,
+    kind: Kind,
+    needs: fn(&Equipment) -> Result<(), String>,
+) -> Fault {
+    Fault {
+        alone: true,
+        needs,
+        ..joining(name, weight, kind)
     }
 }
 
 /// All of them.
 const TABLE: &[Fault] = &[
-    fault("the leader is killed", 4, Kind::KillLeader),
-    fault("a follower is killed", 2, Kind::KillFollower),
-    fault("a majority is killed", 1, Kind::KillMajority),
-    fault("all are killed", 1, Kind::KillAll),
-    fault("the leader is paused", 4, Kind::PauseLeader),
-    fault("a follower is paused", 2, Kind::PauseFollower),
-    fault("a majority is paused", 1, Kind::PauseMajority),
-    fault("the leader is cut off", 4, Kind::IsolateLeader),
-    fault("a follower is cut off", 2, Kind::IsolateFollower),
-    fault("a follower does not hear the leader", 2, Kind::MuteLeader),
-    fault("the leader does not hear a follower", 2, Kind::DeafenLeader),
-    fault("everything is late", 2, Kind::Delay),
-    fault("a connection is reset in a frame", 2, Kind::Reset),
+    joining("the leader is killed", 4, Kind::KillLeader),
+    joining("a follower is killed", 2, Kind::KillFollower),
+    joining("a majority is killed", 1, Kind::KillMajority),
+    joining("all are killed", 1, Kind::KillAll),
+    joining("the leader is paused", 4, Kind::PauseLeader),
+    joining("a follower is paused", 2, Kind::PauseFollower),
+    joining("a majority is paused", 1, Kind::PauseMajority),
+    joining("the leader is cut off", 4, Kind::IsolateLeader),
+    joining("a follower is cut off", 2, Kind::IsolateFollower),
+    joining("a follower does not hear the leader", 2, Kind::MuteLeader),
+    joining("the leader does not hear a follower", 2, Kind::DeafenLeader),
+    joining("everything is late", 2, Kind::Delay),
+    joining("a connection is reset in a frame", 2, Kind::Reset),
+    on_disks("the power of the leader is cut", 2, Kind::CutPowerOfLeader),
+    on_disks(
+        "the power of a majority is cut",
+        1,
+        Kind::CutPowerOfMajority,
+    ),
+    on_disks("the power of all is cut", 2, Kind::CutPowerOfAll),
+    alone(
+        "the leader's disk is full",
+        1,
+        Kind::FillLeader,
+        Equipment::has_disks,
+    ),
+    alone(
+        "a majority's disks are full",
+        1,
+        Kind::FillMajority,
+        Equipment::has_disks,
+    ),
+    alone("a clock is set", 2, Kind::SetClock, Equipment::has_clock),
+    alone(
+        "a member is killed at a point",
+        3,
+        Kind::KillAtAPoint,
+        Equipment::has_failpoints,
+    ),
+    alone(
+        "a sync of the log fails",
+        2,
+        Kind::FailASync,
+        Equipment::has_failpoints,
+    ),
+    alone("a follower needs a snapshot", 2, Kind::LeaveBehind, |_| {
+        Ok(())
+    }),
+    alone("a disk is replaced", 1, Kind::ReplaceDisk, |_| Ok(())),
 ];
 
-/// A fault by chance, according to the weights.
-pub(super) fn choose(rng: &mut StdRng) -> &'static Fault {
-    let sum: u32 = TABLE.iter().map(|fault| fault.weight).sum();
+/// A fault by chance, according to the weights; only of those that join others, if one is there.
+pub(super) fn choose(rng: &mut StdRng, joins: bool) -> &'static Fault {
+    let eligible = || TABLE.iter().filter(|fault| !(joins && fault.alone));
+    let sum = eligible().map(|fault| fault.weight).sum();
     let mut place = rng.random_range(0..sum);
-    for fault in TABLE {
+    for fault in eligible() {
         if place < fault.weight {
             return fault;
         }
@@ -90,9 +169,19 @@ async fn line_up(run: &mut Run) -> Vec<usize> {
 impl Fault {
     /// Injects it, as far as an earlier one that has not ended leaves something to inject it into.
     /// Returns what is to be done for its end.
-    pub(super) async fn begin(&self, run: &mut Run) -> Vec<Ending> {
+    pub(super) async fn begin(&self, run: &mut Run, equipment: &mut Equipment) -> Vec<Ending> {
+        if let Err(why) = (self.needs)(equipment) {
+            run.skipped(self.name, &why);
+            return Vec::new();
+        }
         let members = line_up(run).await;
+        let (leader, follower) = (members[0], members[1]);
         let majority = members.len() / 2 + 1;
+        let running = |members: &[usize]| -> Vec<usize> {
+            let all = members.iter().copied();
+            all.filter(|index| run.cluster.members()[*index].is_running())
+                .collect()
+        };
         match self.kind {
             Kind::KillLeader => kill(run, &members[..1]).await,
             Kind::KillFollower => kill(run, &members[1..2]).await,
@@ -101,20 +190,52 @@ impl Fault {
             Kind::PauseLeader => pause(run, &members[..1]).await,
             Kind::PauseFollower => pause(run, &members[1..2]).await,
             Kind::PauseMajority => pause(run, &members[..majority]).await,
-            _ => self.begin_in_the_network(run, &members).await,
+            Kind::CutPowerOfLeader => {
+                let dark = running(&members[..1]);
+                equipment.cut_power(run, dark)
+            }
+            Kind::CutPowerOfMajority => {
+                let dark = running(&members[..majority]);
+                equipment.cut_power(run, dark)
+            }
+            Kind::CutPowerOfAll => {
+                let dark = running(&members);
+                equipment.cut_power(run, dark)
+            }
+            Kind::FillLeader => equipment.fill(run, vec![leader]).await,
+            Kind::FillMajority => equipment.fill(run, members[..majority].to_vec()).await,
+            Kind::SetClock => equipment.set_clock(run).await,
+            Kind::KillAtAPoint => {
+                let victim = run.rng.random_range(0..members.len());
+                equipment::kill_at_a_point(run, victim).await
+            }
+            Kind::FailASync => equipment::fail_a_sync(run, follower).await,
+            Kind::LeaveBehind => equipment::leave_a_follower_behind(run, follower).await,
+            Kind::ReplaceDisk => equipment.replace_disk(run, follower).await,
+            Kind::IsolateLeader
+            | Kind::IsolateFollower
+            | Kind::MuteLeader
+            | Kind::DeafenLeader
+            | Kind::Delay
+            | Kind::Reset => self.begin_in_the_network(run, leader, follower).await,
         }
     }
 
-    async fn begin_in_the_network(&self, run: &mut Run, members: &[usize]) -> Vec<Ending> {
-        // Where somebody is stopped, there may be nothing to be held back.
-        if members.iter().any(|index| !at_work(run, *index)) {
+    async fn begin_in_the_network(
+        &self,
+        run: &mut Run,
+        leader: usize,
+        follower: usize,
+    ) -> Vec<Ending> {
+        // Where somebody does not speak, there may be nothing to be held back.
+        let mut all = 0..run.cluster.members().len();
+        if all.any(|index| !at_work(run, index)) {
             run.note(format!(
                 "not now, while others do not answer: {}",
                 self.name
             ));
             return Vec::new();
         }
-        let (leader, follower) = (members[0], members[1]);
         match self.kind {
             Kind::IsolateLeader => run.isolate(leader).await,
             Kind::IsolateFollower => run.isolate(follower).await,
@@ -158,15 +279,19 @@ async fn pause(run: &mut Run, members: &[usize]) -> Vec<Ending> {
 
 impl Ending {
     /// Ends a fault.
-    pub(super) async fn happens(self, run: &mut Run) {
+    pub(super) async fn happens(self, run: &mut Run, equipment: &mut Equipment) {
         match self {
             Self::Restart(index) => run.restart(index).await,
-            // One that was killed while it was paused is started again instead.
+            Self::RestartPlain(index) => run.restart_with(index, &[]).await,
+            // One that was killed while it was paused is started by another ending.
             Self::Resume(index) if run.cluster.members()[index].is_paused() => {
                 run.resume(index).await;
             }
             Self::Resume(_) => {}
             Self::MendNetwork => run.mend_network(),
+            Self::Power(members) => equipment.restore_power(run, &members).await,
+            Self::Room(members, fillers) => equipment.empty(run, &members, fillers).await,
+            Self::RightClock => equipment.set_right(run),
         }
     }
 }
