@@ -143,7 +143,11 @@ fn forged_entries_are_noticed() {
 
 #[test]
 fn forgotten_replies_are_noticed() {
-    is_caught(Sabotage::RepliesAreForgotten, &[Property::ExactlyOnce]);
+    // What a member remembers of replies is part of its state.
+    is_caught(
+        Sabotage::RepliesAreForgotten,
+        &[Property::ExactlyOnce, Property::EqualReplicas],
+    );
 }
 
 #[test]
