@@ -49,13 +49,13 @@ fn variable<T: std::str::FromStr>(name: &str, default: T) -> T {
 /// Faults are begun one after the other, last together for a while, and end in any order.
 async fn round(run: &mut Run, equipment: &mut Equipment) {
     run.work(CALLS).await;
-    let mut fault = faults::choose(&mut run.rng, false);
+    let fault = faults::choose(&mut run.rng, None);
     let mut endings = fault.begin(run, equipment).await;
-    if !fault.alone && run.rng.random_bool(OVERLAP) {
+    if fault.may_be_joined() && run.rng.random_bool(OVERLAP) {
         let millis = run.rng.random_range(0..500);
         run.hold(Duration::from_millis(millis)).await;
-        fault = faults::choose(&mut run.rng, true);
-        endings.extend(fault.begin(run, equipment).await);
+        let second = faults::choose(&mut run.rng, Some(fault));
+        endings.extend(second.begin(run, equipment).await);
     }
     let millis = run.rng.random_range(200..2500);
     run.hold(Duration::from_millis(millis)).await;

@@ -11,11 +11,20 @@ pub(super) struct Fault {
     name: &'static str,
     /// How likely it is, relative to the others.
     weight: u32,
-    /// Whether it is seen to happen only while all others are at work, so that it joins no other.
-    pub(super) alone: bool,
+    joins: Joins,
     /// Whether there is what it takes; if not, why.
     needs: fn(&Equipment) -> Result<(), String>,
     kind: Kind,
+}
+
+/// Which other fault a fault may join before that one ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Joins {
+    Any,
+    /// Any but another one of the network: a way that is cut shows nothing else.
+    Processes,
+    /// It is seen to happen only while all others are at work.
+    None,
 }
 
 #[derive(Clone, Copy)]
@@ -62,9 +71,17 @@ const fn joining(name: &'static str, weight: u32, kind: Kind) -> Fault {
     Fault {
         name,
         weight,
-        alone: false,
+        joins: Joins::Any,
         needs: |_| Ok(()),
         kind,
+    }
+}
+
+/// A fault of the network.
+const fn of_the_network(name: &'static str, weight: u32, kind: Kind) -> Fault {
+    Fault {
+        joins: Joins::Processes,
+        ..joining(name, weight, kind)
     }
 }
 
@@ -84,7 +101,7 @@ const fn alone(
     needs: fn(&Equipment) -> Result<(), String>,
 ) -> Fault {
     Fault {
-        alone: true,
+        joins: Joins::None,
         needs,
         ..joining(name, weight, kind)
     }
@@ -99,12 +116,12 @@ const TABLE: &[Fault] = &[
     joining("the leader is paused", 4, Kind::PauseLeader),
     joining("a follower is paused", 2, Kind::PauseFollower),
     joining("a majority is paused", 1, Kind::PauseMajority),
-    joining("the leader is cut off", 4, Kind::IsolateLeader),
-    joining("a follower is cut off", 2, Kind::IsolateFollower),
-    joining("a follower does not hear the leader", 2, Kind::MuteLeader),
-    joining("the leader does not hear a follower", 2, Kind::DeafenLeader),
-    joining("everything is late", 2, Kind::Delay),
-    joining("a connection is reset in a frame", 2, Kind::Reset),
+    of_the_network("the leader is cut off", 4, Kind::IsolateLeader),
+    of_the_network("a follower is cut off", 2, Kind::IsolateFollower),
+    of_the_network("a follower does not hear the leader", 2, Kind::MuteLeader),
+    of_the_network("the leader does not hear a follower", 2, Kind::DeafenLeader),
+    of_the_network("everything is late", 2, Kind::Delay),
+    of_the_network("a connection is reset in a frame", 2, Kind::Reset),
     on_disks("the power of the leader is cut", 2, Kind::CutPowerOfLeader),
     on_disks(
         "the power of a majority is cut",
@@ -143,9 +160,15 @@ const TABLE: &[Fault] = &[
     alone("a disk is replaced", 1, Kind::ReplaceDisk, |_| Ok(())),
 ];
 
-/// A fault by chance, according to the weights; only of those that join others, if one is there.
-pub(super) fn choose(rng: &mut StdRng, joins: bool) -> &'static Fault {
-    let eligible = || TABLE.iter().filter(|fault| !(joins && fault.alone));
+/// A fault by chance, according to the weights; one that may join `first`, if there is one.
+pub(super) fn choose(rng: &mut StdRng, first: Option<&Fault>) -> &'static Fault {
+    let fits = |fault: &Fault| {
+        first.is_none_or(|first| {
+            let both = first.joins == Joins::Processes && fault.joins == Joins::Processes;
+            fault.joins != Joins::None && !both
+        })
+    };
+    let eligible = || TABLE.iter().filter(|fault| fits(fault));
     let sum = eligible().map(|fault| fault.weight).sum();
     let mut place = rng.random_range(0..sum);
     for fault in eligible() {
@@ -167,6 +190,11 @@ async fn line_up(run: &mut Run) -> Vec<usize> {
 }
 
 impl Fault {
+    /// Whether another one may join it.
+    pub(super) fn may_be_joined(&self) -> bool {
+        self.joins != Joins::None
+    }
+
     /// Injects it, as far as an earlier one that has not ended leaves something to inject it into.
     /// Returns what is to be done for its end.
     pub(super) async fn begin(&self, run: &mut Run, equipment: &mut Equipment) -> Vec<Ending> {
@@ -217,25 +245,24 @@ impl Fault {
             | Kind::MuteLeader
             | Kind::DeafenLeader
             | Kind::Delay
-            | Kind::Reset => self.begin_in_the_network(run, leader, follower).await,
+            | Kind::Reset => self.begin_in_the_network(run, &members).await,
         }
     }
 
-    async fn begin_in_the_network(
-        &self,
-        run: &mut Run,
-        leader: usize,
-        follower: usize,
-    ) -> Vec<Ending> {
-        // Where somebody does not speak, there may be nothing to be held back.
-        let mut all = 0..run.cluster.members().len();
-        if all.any(|index| !at_work(run, index)) {
+    async fn begin_in_the_network(&self, run: &mut Run, members: &[usize]) -> Vec<Ending> {
+        // Between those who do not speak there is nothing to be held back.
+        let speaking: Vec<usize> = members
+            .iter()
+            .copied()
+            .filter(|index| at_work(run, *index))
+            .collect();
+        let [leader, follower, ..] = speaking[..] else {
             run.note(format!(
                 "not now, while others do not answer: {}",
                 self.name
             ));
             return Vec::new();
-        }
+        };
         match self.kind {
             Kind::IsolateLeader => run.isolate(leader).await,
             Kind::IsolateFollower => run.isolate(follower).await,
