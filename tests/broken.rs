@@ -8,7 +8,7 @@ use std::{any::Any, panic::AssertUnwindSafe};
 use futures::FutureExt;
 
 use crate::{
-    faults::failpoints::{UNSYNCED, set_all},
+    faults::failpoints::{UNSYNCED, reached, set_all},
     scenario::{Plan, Run},
 };
 
@@ -68,23 +68,26 @@ async fn power_cut(broken: bool) {
     run.finish(400).await;
 }
 
-/// Everybody answers reads from the state that it has, and has it late.
+/// Everybody answers reads from the state that it has, and the followers have it late.
 async fn late_followers(broken: bool) {
     let plan = plan();
     let mut cluster = plan.prepare();
     let bug: &[&str] = if broken { &["broken.local_reads"] } else { &[] };
-    set_all(&mut cluster, &[&["apply.before=delay(50ms)"], bug].concat());
+    set_all(&mut cluster, bug);
     let mut run = Run::start_prepared(cluster, plan).await;
     run.is_to_fail(broken);
-    run.begins(SLOW, "on all members");
-    let members = run.cluster.members().iter();
-    if members
-        .map(|member| member.events("failpoint reached").len())
-        .all(|times| times == 1)
-    {
+    let leader = run.leader().await;
+    run.begins(SLOW, "on the followers");
+    let late = [&["apply.before=delay(200ms)"], bug].concat();
+    for follower in (0..3).filter(|index| *index != leader) {
+        run.restart_with(follower, &late).await;
+    }
+    run.healed().await;
+    run.work(300).await;
+    let mut members = run.cluster.members().iter().enumerate();
+    if members.all(|(index, member)| index == leader || reached(member, "apply.before") > 0) {
         run.happened(SLOW);
     }
-    run.work(300).await;
     run.finish(300).await;
 }
 
