@@ -77,6 +77,7 @@ async fn faults_composed_at_random() {
         other => panic!("SOAK_STORE={other} is neither memory nor rocksdb"),
     };
     let mut plan = Plan::new(store);
+    plan.command = format!("SOAK_MINUTES={minutes} SOAK_STORE={store} make soak");
     plan.settings.extend(equipment::RESERVE.map(str::to_owned));
     let (mut cluster, links) = plan.prepare_behind_links();
     // Before the run, which must be gone when the disks go.

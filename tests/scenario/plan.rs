@@ -29,6 +29,8 @@ pub(crate) struct Plan {
     pub(crate) settings: Vec<String>,
     /// What the schedule and the clients' choices come from.
     pub(crate) seed: u64,
+    /// What runs this again, given the seed.
+    pub(crate) command: String,
 }
 
 impl Plan {
@@ -40,7 +42,10 @@ impl Plan {
             Err(_) => rand::random_range(0..1_000_000_000),
         };
         eprintln!("seed {seed}");
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test");
         Self {
+            command: format!("cargo test -p tests {test}"),
             members: 3,
             store,
             links: false,
@@ -63,10 +68,8 @@ impl Plan {
         Cluster::prepare(self.members, &self.arguments())
     }
 
-    /// How to run the test of this thread again in the same way.
+    /// How to run it again in the same way.
     pub(crate) fn again(&self) -> String {
-        let thread = std::thread::current();
-        let test = thread.name().unwrap_or("a test");
-        format!("{SEED}={} cargo test -p tests {test}", self.seed)
+        format!("{SEED}={} {}", self.seed, self.command)
     }
 }

@@ -30,6 +30,13 @@ const KEYS: usize = 10;
 /// The most calls of one client in a row, without a pause.
 const BURST: usize = 6;
 
+/// How likely a client turns to the register that all turn to at the moment: what goes wrong shows
+/// where one reads what another has just written.
+const CROWD: f64 = 0.6;
+
+/// How long that is one register, in nanoseconds.
+const CROWDED: u64 = 250_000_000;
+
 /// What is asked of one register.
 #[derive(Clone, Debug)]
 pub(super) enum Asked {
@@ -66,6 +73,7 @@ pub(super) enum Answer {
 pub(super) struct Registers {
     namespace: String,
     next: AtomicU64,
+    recorder: Arc<Recorder>,
     history: History<(usize, Asked), Answer>,
 }
 
@@ -95,6 +103,7 @@ impl Registers {
         Self {
             namespace: format!("registers-{shift}"),
             next: AtomicU64::new(1),
+            recorder: Arc::clone(recorder),
             history: History::new("registers", Arc::clone(recorder)),
         }
     }
@@ -244,9 +253,17 @@ impl Registers {
             .await
     }
 
+    /// The register that a client turns to next.
+    fn choose(&self, caller: &mut Caller) -> usize {
+        if caller.rng.random_bool(CROWD) {
+            return (self.recorder.now() / CROWDED) as usize % KEYS;
+        }
+        caller.rng.random_range(0..KEYS)
+    }
+
     /// Reads any register.
     pub(super) async fn get_any(&self, caller: &mut Caller) {
-        let register = caller.rng.random_range(0..KEYS);
+        let register = self.choose(caller);
         self.get(caller, register).await;
     }
 
@@ -262,7 +279,7 @@ impl Registers {
 
 impl Workload for Registers {
     async fn work(&self, caller: &mut Caller) -> bool {
-        let register = caller.rng.random_range(0..KEYS);
+        let register = self.choose(caller);
         // What this client saw last of the register.
         let mut last = None;
         for _ in 0..caller.rng.random_range(1..=BURST) {
