@@ -50,7 +50,7 @@ pub(crate) fn set_all(cluster: &mut Cluster, failpoints: &[&str]) {
 }
 
 /// How often a member has said, over all its lives, that a point did to it what it was set to.
-pub(crate) fn reached(member: &Member, point: &str) -> usize {
+fn reached(member: &Member, point: &str) -> usize {
     let events = member.events("failpoint reached");
     events
         .iter()
