@@ -162,7 +162,7 @@ impl Peer {
     }
 
     /// Takes note of what a member answers to the leader of a term: of the room it has, and of how
-    /// far it has the log. openraft must not hear of a log that went back: see [`acknowledged`].
+    /// far it has the log. openraft must not hear of a log that went back: see [`super::acknowledged`].
     pub(super) fn heard(
         self: &Arc<Self>,
         term: u64,
