@@ -366,8 +366,3 @@ async fn files_change(store: &'static str) {
 async fn s10_files_of_a_stopped_member_change_on_memory() {
     files_change("memory").await;
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn s10_files_of_a_stopped_member_change_on_rocksdb() {
-    files_change("rocksdb").await;
-}
