@@ -15,9 +15,13 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use common::types::{Consistency, ListRequest, PutRequest};
+use common::{
+    client::Backup,
+    types::{Consistency, PutRequest},
+};
 use rand::RngExt;
 
 use crate::{
@@ -34,6 +38,9 @@ const CALLS: usize = 40;
 
 /// Files of a stopped member were changed.
 const DAMAGE: &str = "damaged files";
+
+/// How long a piece of a backup may take.
+const READ_WITHIN: Duration = Duration::from_secs(5);
 
 /// The exit code of a member whose data directory cannot be used.
 const DIRECTORY: Option<i32> = Some(3);
@@ -262,9 +269,8 @@ async fn the_tables(patient: &mut Patient) {
     ] {
         flip(table, offset);
         patient.run.begins(DAMAGE, part);
-        patient.run.cluster.member(patient.index).start();
-        let told = told_of_the_table(patient, &name).await;
-        assert_says(part, &told, &[&name]);
+        let told = told_of_the_table(patient).await;
+        assert_says(part, &told, &["damaged", &name]);
         patient.run.happened(DAMAGE);
         patient.run.cluster.member(patient.index).kill();
         patient.put_back();
@@ -273,20 +279,18 @@ async fn the_tables(patient: &mut Patient) {
 }
 
 /// Waits until the member ends, or a reader of everything is told: what was said.
-async fn told_of_the_table(patient: &mut Patient, table: &str) -> String {
+async fn told_of_the_table(patient: &mut Patient) -> String {
     let (run, index) = (&mut patient.run, patient.index);
+    let before = run.cluster.members()[index].stderr().len();
+    run.cluster.member(index).start();
     wait_for("the damaged table is noticed", async || {
         if run.cluster.member(index).is_gone() {
-            return Some(run.cluster.members()[index].stderr());
+            return Some(run.cluster.members()[index].stderr()[before..].to_owned());
         }
-        let client = run.cluster.client_of(index).await;
-        let all = ListRequest {
-            namespace: "default".to_owned(),
-            consistency: Consistency::STALE,
-            ..ListRequest::default()
-        };
-        let error = client.list(all).await.err()?.to_string();
-        error.contains(table).then_some(error)
+        let address = run.cluster.address(index);
+        let backup = Backup::open(address, Consistency::STALE, READ_WITHIN).await;
+        let read = backup.ok()?.write_to(&mut tokio::io::sink()).await;
+        read.err().map(|error| error.to_string())
     })
     .await
 }
@@ -365,4 +369,9 @@ async fn files_change(store: &'static str) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn s10_files_of_a_stopped_member_change_on_memory() {
     files_change("memory").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn s10_files_of_a_stopped_member_change_on_rocksdb() {
+    files_change("rocksdb").await;
 }

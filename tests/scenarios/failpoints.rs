@@ -122,8 +122,9 @@ async fn client(run: &Run) -> Client {
 /// Makes a member the leader.
 pub(crate) async fn promote(run: &Run, index: usize) {
     let client = client(run).await;
-    let to = Some(index as u64 + 1);
     wait_for("the member leads", async || {
+        // Its number is another one when its disk was replaced.
+        let to = Some(run.cluster.status(index).await?.id);
         let _ = client.transfer_leader(TransferLeaderRequest { to }).await;
         (run.cluster.leader_now().await? == index).then_some(())
     })

@@ -216,3 +216,8 @@ async fn overload(store: &'static str) {
 async fn s15_the_leader_is_overloaded_in_four_ways_on_memory() {
     overload("memory").await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn s15_the_leader_is_overloaded_in_four_ways_on_rocksdb() {
+    overload("rocksdb").await;
+}
