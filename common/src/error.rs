@@ -405,15 +405,18 @@ impl Error {
     /// Whether it is no answer of the state machine, which a session remembers, and no reason to try
     /// again: it says nothing of earlier attempts of the same write.
     pub(crate) fn is_about_the_attempt(&self) -> bool {
-        matches!(
+        let remembered = matches!(
             self,
-            Self::SessionExpired { .. }
-                | Self::InvalidTag { .. }
-                | Self::TooLarge { .. }
-                | Self::Invalid { .. }
-                | Self::Incompatible { .. }
-                | Self::Internal { .. }
-        )
+            Self::NamespaceNotFound { .. }
+                | Self::NamespaceExists { .. }
+                | Self::NamespaceNotEmpty { .. }
+                | Self::ConditionFailed { .. }
+                | Self::QuotaExceeded { .. }
+                | Self::NotAnInteger { .. }
+                | Self::IntegerOverflow { .. }
+                | Self::LeaseNotFound { .. }
+        );
+        !remembered && !self.is_retryable()
     }
 
     /// Whether the request certainly had no effect and may succeed if it is sent again as it is.

@@ -97,6 +97,9 @@ async fn what_was_cut_off_stays_unknown_whatever_later_attempts_meet() {
         Error::NoLeader {
             reason: "none".to_owned(),
         },
+        Error::ReadOnly {
+            reason: "its disk is full".to_owned(),
+        },
     ] {
         leader.becomes(Greeting::Leads, Answer::HangUp);
         let sent = leader.requests();
