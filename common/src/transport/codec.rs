@@ -31,6 +31,7 @@ pub struct OversizedMessage {
 pub struct MessageCodec<In, Out> {
     max_in: usize,
     max_out: usize,
+    received: u64,
     types: PhantomData<fn(Out) -> In>,
 }
 
@@ -40,6 +41,7 @@ impl<In, Out> MessageCodec<In, Out> {
         Self {
             max_in,
             max_out: u32::MAX as usize,
+            received: 0,
             types: PhantomData,
         }
     }
@@ -48,6 +50,11 @@ impl<In, Out> MessageCodec<In, Out> {
     /// [`OversizedMessage`]. The connection stays usable after a refusal.
     pub fn limit_sent(&mut self, max_out: usize) {
         self.max_out = max_out.min(u32::MAX as usize);
+    }
+
+    /// The bytes of all frames received so far.
+    pub fn received(&self) -> u64 {
+        self.received
     }
 }
 
@@ -244,6 +251,7 @@ impl<In: Wire, Out> Decoder for MessageCodec<In, Out> {
         }
         let message = In::read(&source[4..4 + length]);
         source.advance(4 + length);
+        self.received += 4 + length as u64;
         message.map(Some)
     }
 }

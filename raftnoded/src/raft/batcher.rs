@@ -45,7 +45,7 @@ const OVERHEAD: usize = 256;
 const COPIES: usize = 2;
 
 /// Bytes of writes that may wait, in all. Beyond that a write is refused before it is queued.
-const MAX_WAITING_BYTES: usize = 64 << 20;
+const MAX_WAITING_BYTES: usize = 32 << 20;
 
 type Answer = Result<Result<Outcome, Rejection>, ProposeError>;
 

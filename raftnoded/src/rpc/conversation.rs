@@ -6,6 +6,10 @@
 //! replies, and [`PENDING_REPLIES`] whose requests have expired meanwhile. A client that pipelines
 //! more waits; no request is refused for it.
 //!
+//! Whether there is room for a write is decided by the task that carries it out. So after
+//! [`BYTES_AT_A_TIME`] of requests their tasks come first: a flood that is to be refused is never in
+//! memory as a whole.
+//!
 //! The number unanswered is tarpc's own: a request counts until its reply is handed to the socket,
 //! it is cancelled, or its deadline passes. At the bound a client's cancellations are not read
 //! either; deadlines pass all the same.
@@ -31,6 +35,9 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 /// How many finished replies wait to be written, before the tasks wait that made them.
 const PENDING_REPLIES: usize = 1024;
 
+/// So many bytes of requests are read before those who carry them out have their turn.
+const BYTES_AT_A_TIME: u64 = 64 << 10;
+
 /// The requests of one connection, and the way for their replies.
 pub(super) struct Conversation<Req, Resp>
 where
@@ -40,6 +47,8 @@ where
     requests: Pin<Box<Requests<Bounded<Req, Resp>>>>,
     stopping: Pin<Box<WaitForCancellationFutureOwned>>,
     stopped: bool,
+    /// The bytes received when the tasks had their turn last.
+    paused_at: u64,
 }
 
 impl<Req, Resp> Conversation<Req, Resp>
@@ -69,6 +78,7 @@ where
             requests: Box::pin(channel.requests()),
             stopping: Box::pin(stopping.cancelled_owned()),
             stopped: false,
+            paused_at: 0,
         }
     }
 
@@ -80,6 +90,11 @@ where
     pub(super) async fn next(
         &mut self,
     ) -> Result<Option<InFlightRequest<Req, Resp>>, ChannelError<io::Error>> {
+        let received = self.requests.channel().transport().codec().received();
+        if received - self.paused_at >= BYTES_AT_A_TIME {
+            self.paused_at = received;
+            tokio::task::yield_now().await;
+        }
         poll_fn(|cx| self.poll_next(cx)).await.transpose()
     }
 

@@ -31,6 +31,9 @@ struct Seen {
     started: AtomicUsize,
     running: AtomicUsize,
     most: AtomicUsize,
+    taken: AtomicUsize,
+    /// The most that were taken from the connection and not yet started.
+    ahead: AtomicUsize,
 }
 
 struct Server {
@@ -54,6 +57,7 @@ async fn start(limit: usize, reply: usize) -> Server {
     let finish = Arc::new(Semaphore::new(0));
     let stopping = CancellationToken::new();
     let (counting, gate) = (Arc::clone(&seen), Arc::clone(&finish));
+    let taking = Arc::clone(&seen);
     let mut conversation =
         Conversation::<DataRequest, DataResponse>::new(framed(near, 1 << 20), limit, {
             stopping.clone()
@@ -75,6 +79,9 @@ async fn start(limit: usize, reply: usize) -> Server {
             }
         });
         while let Ok(Some(request)) = conversation.next().await {
+            let taken = taking.taken.fetch_add(1, Ordering::SeqCst) + 1;
+            let ahead = taken - taking.started.load(Ordering::SeqCst);
+            taking.ahead.fetch_max(ahead, Ordering::SeqCst);
             tokio::spawn(request.execute(answer.clone()));
         }
         conversation.finish().await;
@@ -115,13 +122,17 @@ fn entry(key: Bytes, size: usize) -> GetReply {
 }
 
 fn get(id: u64, timeout: Duration) -> ClientMessage<DataRequest> {
+    get_key(id, id.to_string(), timeout)
+}
+
+fn get_key(id: u64, key: impl Into<Bytes>, timeout: Duration) -> ClientMessage<DataRequest> {
     let mut context = context::current();
     context.deadline = Instant::now() + timeout;
     ClientMessage::Request(Request {
         context,
         id,
         message: DataRequest::Get {
-            request: GetRequest::new("default", id.to_string(), Consistency::STALE),
+            request: GetRequest::new("default", key, Consistency::STALE),
         },
     })
 }
@@ -166,6 +177,23 @@ async fn requests_beyond_the_bound_wait_and_each_is_answered_once() {
     answered.sort_unstable();
     assert_eq!(answered, (0..200).collect::<Vec<_>>());
     assert_eq!(server.seen.most.load(Ordering::SeqCst), 8);
+}
+
+#[tokio::test]
+async fn large_requests_are_taken_no_faster_than_their_tasks_start() {
+    const KEY: usize = 16 << 10;
+    let mut server = start(100, 10).await;
+    server.finish.add_permits(100);
+    for id in 0..100 {
+        let message = get_key(id, vec![7; KEY], PATIENCE);
+        server.far.feed(message).await.unwrap();
+    }
+    server.far.flush().await.unwrap();
+    for _ in 0..100 {
+        receive(&mut server.far).await.expect("a reply");
+    }
+    let ahead = server.seen.ahead.load(Ordering::SeqCst);
+    assert!(ahead * KEY <= BYTES_AT_A_TIME as usize, "{ahead} requests");
 }
 
 #[tokio::test]
