@@ -29,7 +29,7 @@ use rand::RngExt;
 
 use super::{
     Caller, Checked, Evidence, Workload,
-    check::{call, linearizable, write},
+    check::{call, linearizable, writes},
 };
 use crate::history::{History, Outcome, Recorded, Recorder};
 
@@ -253,12 +253,10 @@ impl Evidence for Appends {
     }
 
     fn written(&self) -> Vec<revisions::Write<String>> {
-        let calls = self.history.calls();
-        let written = calls.iter().filter_map(|call| match &call.outcome {
-            Some(Outcome::Acknowledged(Answer::Appended(revision))) => write(call, *revision),
+        writes(&self.history.calls(), |answer| match answer {
+            Answer::Appended(revision) => Some(*revision),
             _ => None,
-        });
-        written.collect()
+        })
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {

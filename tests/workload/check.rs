@@ -49,15 +49,22 @@ pub(super) fn linearizable<M: Model>(
     }
 }
 
-/// An acknowledged call as a write of this revision.
-pub(super) fn write<Q: std::fmt::Debug, A>(
-    recorded: &Recorded<Q, A>,
-    revision: u64,
-) -> Option<Write<String>> {
-    Some(Write {
-        what: format!("client {}: {:?}", recorded.client, recorded.asked),
-        start: recorded.start,
-        end: recorded.end?,
-        revision,
-    })
+/// The acknowledged calls whose answers say that they wrote something, and with which revision.
+pub(super) fn writes<Q, A>(
+    calls: &[Recorded<Q, A>],
+    revision: impl Fn(&A) -> Option<u64>,
+) -> Vec<Write<String>>
+where
+    Q: std::fmt::Debug,
+{
+    let written = calls.iter().filter_map(|recorded| match &recorded.outcome {
+        Some(Outcome::Acknowledged(answer)) => Some(Write {
+            what: format!("client {}: {:?}", recorded.client, recorded.asked),
+            start: recorded.start,
+            end: recorded.end?,
+            revision: revision(answer)?,
+        }),
+        _ => None,
+    });
+    written.collect()
 }

@@ -21,9 +21,9 @@ use rand::RngExt;
 
 use super::{
     Caller, Checked, Evidence, PAUSE, Workload,
-    check::{call, linearizable, write},
+    check::{call, linearizable, writes},
 };
-use crate::history::{History, Outcome, Recorder};
+use crate::history::{History, Recorder};
 
 /// How many counters there are.
 const COUNTERS: usize = 2;
@@ -170,12 +170,10 @@ impl Evidence for Counters {
     }
 
     fn written(&self) -> Vec<revisions::Write<String>> {
-        let calls = self.history.calls();
-        let written = calls.iter().filter_map(|call| match &call.outcome {
-            Some(Outcome::Acknowledged(Answer::Added(_, revision))) => write(call, *revision),
+        writes(&self.history.calls(), |answer| match answer {
+            Answer::Added(_, revision) => Some(*revision),
             _ => None,
-        });
-        written.collect()
+        })
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {

@@ -27,7 +27,7 @@ use common::{
 };
 use rand::RngExt;
 
-use super::{Caller, Checked, Evidence, TIMEOUT, Workload, check::write};
+use super::{Caller, Checked, Evidence, TIMEOUT, Workload, check::writes};
 use crate::history::{History, Outcome, Recorded, Recorder};
 
 /// The lock that is taken by hand.
@@ -303,12 +303,10 @@ impl Evidence for Locks {
     }
 
     fn written(&self) -> Vec<revisions::Write<String>> {
-        let calls = self.history.calls();
-        let written = calls.iter().filter_map(|call| match &call.outcome {
-            Some(Outcome::Acknowledged(Answer::Written(revision))) => write(call, *revision),
+        writes(&self.history.calls(), |answer| match answer {
+            Answer::Written(revision) => Some(*revision),
             _ => None,
-        });
-        written.collect()
+        })
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {

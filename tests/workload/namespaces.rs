@@ -22,9 +22,9 @@ use rand::RngExt;
 
 use super::{
     Caller, Checked, Evidence, Workload,
-    check::{call, linearizable, write},
+    check::{call, linearizable, writes},
 };
-use crate::history::{History, Outcome, Recorder};
+use crate::history::{History, Recorder};
 
 /// How many names there are.
 const NAMES: usize = 3;
@@ -262,16 +262,12 @@ impl Evidence for Namespaces {
     }
 
     fn written(&self) -> Vec<revisions::Write<String>> {
-        let calls = self.history.calls();
-        let written = calls.iter().filter_map(|call| match &call.outcome {
-            Some(Outcome::Acknowledged(
-                Answer::Created(revision)
-                | Answer::Stored(revision, _)
-                | Answer::Deleted(revision, _),
-            )) => write(call, *revision),
+        writes(&self.history.calls(), |answer| match answer {
+            Answer::Created(revision)
+            | Answer::Stored(revision, _)
+            | Answer::Deleted(revision, _) => Some(*revision),
             _ => None,
-        });
-        written.collect()
+        })
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {

@@ -20,7 +20,7 @@ use crate::{
     history::{Outcome, Recorded},
     workload::{
         Checked, Evidence,
-        check::{call, linearizable, write},
+        check::{call, linearizable, writes},
     },
 };
 
@@ -206,12 +206,7 @@ impl Evidence for Registers {
     }
 
     fn written(&self) -> Vec<revisions::Write<String>> {
-        let calls = self.history.calls();
-        let written = calls.iter().filter_map(|call| match &call.outcome {
-            Some(Outcome::Acknowledged(answer)) => write(call, changed(answer)?),
-            _ => None,
-        });
-        written.collect()
+        writes(&self.history.calls(), changed)
     }
 
     fn write(&self, to: &mut dyn Write) -> io::Result<()> {
