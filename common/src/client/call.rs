@@ -144,8 +144,11 @@ impl Client {
                 Ok(link) => {
                     let answers = link.answers();
                     let until = self.attempt_until(kind, deadline);
-                    match attempt(link.clone(), context_until(until)).await? {
-                        Ok(answer) => {
+                    match attempt(link.clone(), context_until(until)).await {
+                        // More than this member takes: nothing was sent.
+                        Err(error) => error,
+                        Ok(Err(RpcError::Send(error))) => unsendable(&*error),
+                        Ok(Ok(answer)) => {
                             link.answered();
                             match answer {
                                 Ok(reply) => return Ok(reply),
@@ -158,8 +161,7 @@ impl Client {
                                 }
                             }
                         }
-                        Err(RpcError::Send(error)) => return Err(unsendable(&*error)),
-                        Err(broken) => {
+                        Ok(Err(broken)) => {
                             let late = matches!(broken, RpcError::DeadlineExceeded);
                             if !late || link.answers() == answers {
                                 self.router.forget(&link, late);

@@ -56,6 +56,7 @@ struct Script {
     requests: usize,
     /// What the puts carried.
     tags: Vec<Option<Tag>>,
+    max_value_bytes: u64,
 }
 
 /// A member that does as its script says.
@@ -78,6 +79,7 @@ impl Played {
             hellos: Vec::new(),
             requests: 0,
             tags: Vec::new(),
+            max_value_bytes: 10_000,
         }));
         let (me, playing) = (leader.clone(), Arc::clone(&script));
         tokio::spawn(async move {
@@ -92,6 +94,11 @@ impl Played {
         let mut script = self.script.lock().unwrap();
         script.greeting = greeting;
         script.answer = answer;
+    }
+
+    /// The longest value that it takes from its next connection on.
+    fn takes(&self, max_value_bytes: u64) {
+        self.script.lock().unwrap().max_value_bytes = max_value_bytes;
     }
 
     fn greeted(&self) -> usize {
@@ -148,7 +155,7 @@ async fn play(socket: TcpStream, me: Leader, script: Arc<Mutex<Script>>) {
         members: Vec::new(),
         limits: Limits {
             max_key_bytes: 4096,
-            max_value_bytes: 10_000,
+            max_value_bytes: script.lock().unwrap().max_value_bytes,
             max_request_bytes: 5_000,
         },
     };

@@ -116,3 +116,36 @@ async fn what_was_cut_off_stays_unknown_whatever_later_attempts_meet() {
         );
     }
 }
+
+#[tokio::test]
+async fn what_was_cut_off_stays_unknown_where_the_next_leader_takes_less() {
+    let old = Played::start(1, Greeting::Leads, Answer::Done).await;
+    let named = Greeting::Follows(Some(old.leader.clone()));
+    let new = Played::start(2, named, Answer::Done).await;
+    new.takes(3);
+    let client = careful([&old, &new]).await;
+    client.put(put("k")).await.unwrap();
+    old.becomes(Greeting::Leads, Answer::HangUp);
+    let sent = old.requests();
+    let waiting = tokio::spawn({
+        let client = client.clone();
+        async move { client.put(put("k")).await }
+    });
+    while old.requests() == sent {
+        tokio::task::yield_now().await;
+    }
+    let follows = Greeting::Follows(Some(new.leader.clone()));
+    old.becomes(follows, Answer::Silence);
+    new.becomes(Greeting::Leads, Answer::Done);
+    let unknown = waiting.await.unwrap();
+    assert!(
+        matches!(unknown, Err(Error::OutcomeUnknown { .. })),
+        "{unknown:?}"
+    );
+    // One that was sent to nobody is refused as it is.
+    let refused = client.put(put("k")).await;
+    assert!(
+        matches!(refused, Err(Error::TooLarge { .. })),
+        "{refused:?}"
+    );
+}
