@@ -52,8 +52,8 @@ impl Service {
         let read = |part: &Part, clock: u64| {
             // Before the entry: what a revision promises to be in the state must be there.
             let applied = part.consensus.applied();
-            let found =
-                store::get(&*part.engine, &request.namespace, &request.key).map_err(read_error)?;
+            let found = store::get_live(&*part.engine, &request.namespace, &request.key)
+                .map_err(read_error)?;
             let entry = found.map(|found| entry(request.key.clone(), found, clock));
             // A write applied in between is seen, and then said.
             let seen = entry.as_ref().map_or(0, |entry| entry.revision);

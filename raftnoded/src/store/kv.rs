@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::keys::{self, Key, NamespaceId};
 use super::record::{self, EntryHead, Life};
 use super::{ReadError, clock, expiry, namespace, scan};
-use crate::engine::{EngineError, Reader, Slice};
+use crate::engine::{Engine, EngineError, Reader, Slice};
 
 /// The form of page tokens; see [`Page::next`].
 const TOKEN_FORM: u8 = 1;
@@ -92,6 +92,27 @@ pub fn get(reader: &dyn Reader, namespace: &str, key: &[u8]) -> Result<Option<En
     // Most keys live for ever: they need no look at the clock.
     match entry.ends {
         Some(end) if end <= clock(reader)? => Ok(None),
+        _ => Ok(Some(entry)),
+    }
+}
+
+/// Like [`get`], while writes are applied.
+///
+/// Key, lease and clock are looked up one after the other. What was there at the first look was
+/// there, but only one state can tell that it has ended: it may have got more time in between.
+///
+/// # Errors
+/// As [`get`].
+pub fn get_live(
+    engine: &dyn Engine,
+    namespace: &str,
+    key: &[u8],
+) -> Result<Option<Entry>, ReadError> {
+    let Some(entry) = find(engine, namespace, key)? else {
+        return Ok(None);
+    };
+    match entry.ends {
+        Some(end) if end <= clock(engine)? => get(&*engine.snapshot(), namespace, key),
         _ => Ok(Some(entry)),
     }
 }

@@ -71,7 +71,7 @@ pub use common::snapshot::{LAYOUT_VERSION, Position};
 pub use event::{Event, EventKind, Version};
 pub use expiry::{next_deadline, next_end};
 pub use keys::NamespaceId;
-pub use kv::{Entry, List, Page, count, get, list};
+pub use kv::{Entry, List, Page, count, get, get_live, list};
 pub use lease::{DescribedLease, LeaseInfo, describe_lease, leases};
 pub use namespace::{
     MAX_NAMESPACE_NAME, NamespaceInfo, check_namespace_name, describe, exists, namespaces,

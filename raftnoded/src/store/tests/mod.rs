@@ -5,6 +5,7 @@ mod cost;
 mod damage;
 mod history;
 mod invariants;
+mod live;
 mod model;
 mod script;
 mod snapshot;
