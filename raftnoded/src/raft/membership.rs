@@ -311,7 +311,8 @@ impl Governor {
         let half = || ChangeError::Unknown("leadership changed on the way".to_owned());
         match result {
             Ok(_) => Ok(()),
-            Err(RaftError::Fatal(_)) => Err(ChangeError::Stopped),
+            // It may have been sent to others before.
+            Err(RaftError::Fatal(_)) => Err(ChangeError::Unknown("the member stopped".to_owned())),
             Err(RaftError::APIError(ClientWriteError::ForwardToLeader(_))) if !begun() => {
                 Err(ChangeError::NotLeader)
             }

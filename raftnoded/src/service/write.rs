@@ -304,7 +304,14 @@ impl Service {
                 // error would be taken for one of the change.
                 let view = self.part()?.engine.snapshot();
                 let found = store::describe(&*view, &request.name);
-                Ok(found.map(convert::namespace).map_err(read_error)?)
+                let found = found.map(convert::namespace).map_err(read_error);
+                Ok(found.map_err(|error| match error {
+                    // It was there when it was changed.
+                    Error::NamespaceNotFound { .. } => Error::OutcomeUnknown {
+                        reason: "the namespace was deleted at the same time".to_owned(),
+                    },
+                    other => other,
+                })?)
             },
             |leader| async move { leader.set_namespace(request.clone()).await },
         )
