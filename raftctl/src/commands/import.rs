@@ -34,7 +34,7 @@ use crate::{
     output::{Output, Record, Style, json, plain, progress, table::grouped},
     signals,
 };
-use failure::{GO_ON, failure, so_far};
+use failure::{failure, so_far};
 use flow::{Piece, import};
 use ledger::Ledger;
 use reader::Reader;
@@ -93,6 +93,17 @@ enum OnConflict {
     Skip,
     Overwrite,
     Fail,
+}
+
+impl OnConflict {
+    /// What to do next, where the rest can be imported later.
+    fn go_on(self) -> &'static str {
+        match self {
+            // What was there before the import would be left as it was.
+            Self::Overwrite => "the same command again imports the rest, too",
+            Self::Skip | Self::Fail => "--on-conflict skip goes on where this ended",
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -159,7 +170,8 @@ pub(crate) async fn run(
         Ok(ended) => ended,
         Err(caught) => {
             // What was under way may or may not be there.
-            output.note(&format!("at least {}; {GO_ON}", so_far(&ledger)));
+            let go_on = args.on_conflict.go_on();
+            output.note(&format!("at least {}; {go_on}", so_far(&ledger)));
             return Ok(caught.exit());
         }
     };
@@ -167,7 +179,7 @@ pub(crate) async fn run(
         true => "standard input".to_owned(),
         false => args.file.display().to_string(),
     };
-    if let Some(failure) = failure(ended, &name, &ledger) {
+    if let Some(failure) = failure(ended, &name, &ledger, args.on_conflict.go_on()) {
         return Err(failure);
     }
     output.confirmation(&Imported {

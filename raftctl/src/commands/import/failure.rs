@@ -1,6 +1,6 @@
 //! What to tell of an import that ended early: where, why, and how much is there.
 
-use common::Error;
+use common::{Error, ErrorCode};
 
 use super::{flow::Stop, ledger::Ledger, reader::End};
 use crate::{
@@ -11,11 +11,17 @@ use crate::{
     },
 };
 
-/// What to do next, where the rest can be imported later.
-pub(super) const GO_ON: &str = "--on-conflict skip goes on where this ended";
-
-/// What to tell, if not all was imported.
-pub(super) fn failure(ended: Result<End, Stop>, name: &str, ledger: &Ledger) -> Option<Failure> {
+/// What to tell, if not all was imported; `go_on` says how the rest can be imported later.
+pub(super) fn failure(
+    ended: Result<End, Stop>,
+    name: &str,
+    ledger: &Ledger,
+    go_on: &str,
+) -> Option<Failure> {
+    let told = match &ended {
+        Err(Stop::Failed(Error::OutcomeUnknown { .. }, lines)) => Some(*lines),
+        _ => None,
+    };
     let (exit, code, problem, hint) = match ended {
         Ok(End::Whole) => return None,
         Ok(End::Cut) => (
@@ -37,7 +43,7 @@ pub(super) fn failure(ended: Result<End, Stop>, name: &str, ledger: &Ledger) -> 
                 Exit::Error,
                 "malformed",
                 format!("{name}, line {line}{column}: {}", fault.message),
-                Some(format!("mend the line; {GO_ON}")),
+                Some(format!("mend the line; {go_on}")),
             )
         }
         Ok(End::Unreadable(source)) => {
@@ -62,15 +68,12 @@ pub(super) fn failure(ended: Result<End, Stop>, name: &str, ledger: &Ledger) -> 
             ),
         ),
         Err(Stop::Failed(error, (first, last))) => {
-            let lines = match first == last {
-                true => format!("line {first}"),
-                false => format!("lines {first} to {last}"),
-            };
+            let lines = named((first, last));
             let passes = error.is_retryable() || matches!(error, Error::OutcomeUnknown { .. });
             let failure = Failure::from(error);
             let hint = match failure.hint() {
-                Some(hint) if passes => Some(format!("{hint}; {GO_ON}")),
-                hint => hint.or_else(|| passes.then(|| GO_ON.to_owned())),
+                Some(hint) if passes => Some(format!("{hint}; {go_on}")),
+                hint => hint.or_else(|| passes.then(|| go_on.to_owned())),
             };
             (
                 failure.exit(),
@@ -80,12 +83,29 @@ pub(super) fn failure(ended: Result<End, Stop>, name: &str, ledger: &Ledger) -> 
             )
         }
     };
+    let mut message = format!("{problem}; {}", so_far(ledger));
+    let (mut exit, mut code) = (exit, code);
+    // Whatever else went wrong: there may be more than was counted.
+    if let Some(lines) = ledger.in_doubt.filter(|lines| told != Some(*lines)) {
+        message.push_str(&format!(
+            "; it is not known whether any of {} was",
+            named(lines)
+        ));
+        (exit, code) = (Exit::Timeout, ErrorCode::OutcomeUnknown.as_str());
+    }
     Some(Failure::Specific {
         exit,
         code,
-        message: format!("{problem}; {}", so_far(ledger)),
+        message,
         hint,
     })
+}
+
+fn named((first, last): (u64, u64)) -> String {
+    match first == last {
+        true => format!("line {first}"),
+        false => format!("lines {first} to {last}"),
+    }
 }
 
 /// How much was imported before the end: "12 keys were imported before, and 3 after it".
@@ -117,6 +137,8 @@ mod tests {
         import::{batch::tests::item, write::Written},
     };
 
+    const GO_ON: &str = "begin again";
+
     fn ledger(batches: &[(u64, u64)]) -> Ledger {
         let mut ledger = Ledger::default();
         for (number, imported) in batches {
@@ -131,7 +153,7 @@ mod tests {
     }
 
     fn told(ended: Result<End, Stop>, batches: &[(u64, u64)]) -> (u8, String) {
-        let failure = failure(ended, "f.jsonl", &ledger(batches)).unwrap();
+        let failure = failure(ended, "f.jsonl", &ledger(batches), GO_ON).unwrap();
         (failure.exit() as u8, failure.to_string())
     }
 
@@ -183,6 +205,34 @@ mod tests {
             message.starts_with("f.jsonl, lines 5 to 9: no leader: "),
             "{message}"
         );
-        assert!(failure(Ok(End::Whole), "f.jsonl", &ledger(&[])).is_none());
+        assert!(failure(Ok(End::Whole), "f.jsonl", &ledger(&[]), GO_ON).is_none());
+    }
+
+    #[test]
+    fn batches_in_doubt_are_told_beside_the_first_that_failed() {
+        let mut ledger = ledger(&[(0, 4)]);
+        ledger.doubt((7, 9));
+        ledger.doubt((5, 6));
+        let lost = || Error::OutcomeUnknown {
+            reason: "no answer within 5s".to_owned(),
+        };
+        let quota = Error::NotAnInteger {
+            namespace: "default".to_owned(),
+            key: "k".into(),
+        };
+        for (error, line) in [(quota, 3), (lost(), 5)] {
+            let ended = Err(Stop::Failed(error, (line, line)));
+            let told = failure(ended, "f.jsonl", &ledger, GO_ON).unwrap();
+            assert_eq!(told.exit(), Exit::Timeout);
+            assert!(
+                told.to_string().ends_with(
+                    "4 keys were imported; it is not known whether any of lines 5 to 9 was"
+                ),
+                "{told}"
+            );
+        }
+        let alone = Err(Stop::Failed(lost(), (5, 9)));
+        let told = failure(alone, "f.jsonl", &ledger, GO_ON).unwrap();
+        assert!(told.to_string().ends_with("4 keys were imported"), "{told}");
     }
 }

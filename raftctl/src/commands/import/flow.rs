@@ -91,6 +91,9 @@ pub(super) async fn import(
                     Err(Refused::Exists(item)) => Stop::Exists(item),
                     Err(Refused::Failed(error)) => {
                         let lines = lines_of(&error, &batch);
+                        if matches!(error, Error::OutcomeUnknown { .. }) {
+                            ledger.doubt(lines);
+                        }
                         Stop::Failed(error, lines)
                     }
                 };

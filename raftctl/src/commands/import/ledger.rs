@@ -14,6 +14,8 @@ pub(super) struct Ledger {
     pub(super) imported: u64,
     pub(super) skipped: u64,
     pub(super) revision: Option<Revision>,
+    /// The first and the last line of the batches of which nobody knows whether they were written.
+    pub(super) in_doubt: Option<(u64, u64)>,
     /// Those that ended before one in front of them.
     ahead: BTreeMap<u64, Written>,
 }
@@ -28,6 +30,12 @@ impl Ledger {
             self.skipped += written.skipped;
             self.next += 1;
         }
+    }
+
+    /// Nobody knows whether the batch of these lines was written.
+    pub(super) fn doubt(&mut self, (first, last): (u64, u64)) {
+        let (from, to) = self.in_doubt.unwrap_or((first, last));
+        self.in_doubt = Some((from.min(first), to.max(last)));
     }
 
     /// The keys that were imported behind a batch that was not written.

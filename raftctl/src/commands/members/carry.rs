@@ -65,15 +65,20 @@ impl<'a> Carrier<'a> {
                 }
                 lost = Some(error.clone());
             }
-            if lost.is_some()
-                && let Ok(survey) = self.session.look(&self.known).await
-                && survey.has_quorum()
-                && survey.leader_status().is_some()
-                && let Some(found) = done(&survey)
-            {
-                return Ok(found);
+            // Whether an earlier attempt may have made the change, which nobody could tell.
+            let mut in_doubt = false;
+            if lost.is_some() {
+                match self.session.look(&self.known).await {
+                    Ok(survey) if survey.has_quorum() && survey.leader_status().is_some() => {
+                        if let Some(found) = done(&survey) {
+                            return Ok(found);
+                        }
+                    }
+                    _ => in_doubt = true,
+                }
             }
-            let again = error.is_retryable() || matches!(error, Error::OutcomeUnknown { .. });
+            let unknown_now = matches!(error, Error::OutcomeUnknown { .. });
+            let again = error.is_retryable() || unknown_now || in_doubt;
             match lost {
                 _ if again && Instant::now() < deadline => {}
                 Some(reason) if again => return Err(unknown(what, &reason)),
