@@ -75,8 +75,8 @@ impl Engine for Meddled {
 }
 
 /// Reads the key "k", which lives as long as `lifetime`, while a writer makes it live for ever and
-/// then ends what it lived by.
-fn read_beside(lifetime: Lifetime, end: Command) {
+/// then ends what it lived by, at a time.
+fn read_beside(lifetime: Lifetime, time: u64, end: Command) {
     for lookups in 0.. {
         let mut changed = true;
         for mut store in Store::on_every_engine() {
@@ -97,7 +97,7 @@ fn read_beside(lifetime: Lifetime, end: Command) {
                 lifetime: Lifetime::Forever,
             };
             let mut index = store.index;
-            for (now, command) in [(500, &touch), (5000, &end)] {
+            for (now, command) in [(500, &touch), (time, &end)] {
                 let mut bytes = command.encode(None).unwrap();
                 stamp(&mut bytes, now);
                 let proposal = Proposal::decode(&bytes).unwrap();
@@ -121,11 +121,11 @@ fn read_beside(lifetime: Lifetime, end: Command) {
 
 #[test]
 fn a_key_that_gets_more_time_is_never_missed() {
-    read_beside(Lifetime::Ttl(1000), put("default", b"other", b"v"));
+    read_beside(Lifetime::Ttl(1000), 5000, put("default", b"other", b"v"));
 }
 
 #[test]
 fn a_key_that_leaves_its_lease_is_never_missed() {
     // The number of a lease is the index of its grant.
-    read_beside(Lifetime::Lease(1), Command::RevokeLease { id: 1 });
+    read_beside(Lifetime::Lease(1), 600, Command::RevokeLease { id: 1 });
 }
