@@ -213,7 +213,6 @@ impl Run {
         let Some(leader) = self.leader() else { return };
         let voters = self.world.with(|inner| inner.invariants.voters());
         let voters: BTreeSet<u64> = voters.into_iter().flatten().collect();
-        let highest = self.slots.keys().next_back().copied().unwrap_or(0);
         let learner = self
             .slots
             .keys()
@@ -240,8 +239,9 @@ impl Run {
                     world.with(|inner| inner.schedule(500, retire));
                 }
             });
-        } else if learner.is_none() && highest < MOST_MEMBERS {
-            let id = highest + 1;
+        } else if learner.is_none() && self.highest < MOST_MEMBERS {
+            self.highest += 1;
+            let id = self.highest;
             self.count("addition", id);
             self.slots
                 .insert(id, Slot::new(id, &self.world, Vec::new()));

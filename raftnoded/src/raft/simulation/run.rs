@@ -88,6 +88,8 @@ pub(super) struct Report {
 pub(super) struct Run {
     pub(super) world: Arc<World>,
     pub(super) founders: u64,
+    /// The highest id that was ever given: none is given twice.
+    pub(super) highest: u64,
     pub(super) slots: BTreeMap<u64, Slot>,
     pub(super) faults: BTreeMap<&'static str, u64>,
     clients: Vec<Client>,
@@ -112,6 +114,7 @@ impl Run {
         let mut run = Self {
             world,
             founders: plan.founders,
+            highest: plan.founders,
             slots,
             faults: BTreeMap::new(),
             clients: (0..plan.clients).map(Client::new).collect(),
