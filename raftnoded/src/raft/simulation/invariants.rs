@@ -196,11 +196,6 @@ impl Invariants {
                 self.check(!back, Property::HardState, || {
                     format!("member {node} saves vote {now:?} after {vote:?}")
                 });
-                // One that is committed tells who was elected, by whomever.
-                if let Some(vote) = now.filter(|vote| !vote.committed) {
-                    let id = vote.leader_id;
-                    self.votes_for(node, id.term, id.voted_for);
-                }
             }
             record::TRUNCATE => {
                 replica.written.take(found);
@@ -240,12 +235,36 @@ impl Invariants {
         self.replicas.entry(node).or_default().durable.take(found);
     }
 
-    /// A member is told that a record is on the disk for good.
+    /// A member is told that a record is on the disk for good. From then on a vote counts: one that
+    /// a crash takes before that is known to nobody.
     pub(super) fn claimed(&mut self, node: u64, found: &Record) {
-        if found.kind == record::VOTE {
-            let replica = self.replicas.entry(node).or_default();
-            replica.claimed = codec::decode_vote(&found.payload).ok();
+        if found.kind != record::VOTE {
+            return;
         }
+        let vote = codec::decode_vote(&found.payload).ok();
+        self.replicas.entry(node).or_default().claimed = vote;
+        // One that is committed tells who was elected, by whomever.
+        if let Some(vote) = vote.filter(|vote| !vote.committed) {
+            let id = vote.leader_id;
+            self.votes_for(node, id.term, id.voted_for);
+        }
+    }
+
+    /// A member tells a candidate that it has its vote.
+    pub(super) fn grants(&mut self, node: u64, vote: Vote) {
+        self.has_voted(node, vote.leader_id.term, vote.leader_id.voted_for);
+    }
+
+    /// Whether a member may count on its vote, or have it counted: only if a crash leaves it.
+    fn has_voted(&mut self, node: u64, term: u64, candidate: u64) {
+        let claimed = self.replicas.get(&node).and_then(|replica| replica.claimed);
+        let kept = claimed.is_some_and(|vote| {
+            let id = vote.leader_id;
+            id.term > term || (id.term == term && id.voted_for == candidate)
+        });
+        self.check(kept, Property::HardState, || {
+            format!("the vote of member {node} for {candidate} in term {term} counts, and its disk has {claimed:?}")
+        });
     }
 
     /// A member that crashed finds these records when it starts again; `lost` is an entry that it
@@ -286,6 +305,7 @@ impl Invariants {
         if before.is_some() {
             return;
         }
+        self.has_voted(node, term, node);
         let Some(replica) = self.replicas.get(&node) else {
             return;
         };

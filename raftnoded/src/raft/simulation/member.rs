@@ -161,13 +161,18 @@ impl Member {
         } = message;
         let (raft, world) = (self.raft.clone(), Arc::clone(world));
         process.spawn(async move {
-            let reply = handle(&raft, &world, request).await;
+            let reply = handle(to, &raft, &world, request).await;
             world.with(|inner| inner.reply(to, from, reply, answer));
         });
     }
 }
 
-async fn handle(raft: &RaftHandle, world: &World, request: Request) -> std::io::Result<Reply> {
+async fn handle(
+    node: u64,
+    raft: &RaftHandle,
+    world: &World,
+    request: Request,
+) -> std::io::Result<Reply> {
     let stopped = |_| std::io::Error::other("it has stopped");
     Ok(match request {
         Request::Append(request) => {
@@ -180,6 +185,9 @@ async fn handle(raft: &RaftHandle, world: &World, request: Request) -> std::io::
         Request::Vote(request) => {
             let asked = request.vote;
             let mut response = raft.vote(request).await.map_err(stopped)?;
+            if response.vote_granted {
+                world.with(|inner| inner.invariants.grants(node, asked));
+            }
             if world.with(|inner| inner.plan.sabotage) == Some(Sabotage::VotesAreForged) {
                 (response.vote, response.vote_granted) = (asked, true);
             }

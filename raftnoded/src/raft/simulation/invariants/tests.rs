@@ -64,6 +64,11 @@ fn violated(act: impl FnOnce(&mut Invariants)) -> Option<Property> {
     all.violation().map(|violation| violation.property)
 }
 
+fn votes(all: &mut Invariants, node: u64, vote: &Record) {
+    all.recorded(node, vote);
+    all.claimed(node, vote);
+}
+
 fn commit(all: &mut Invariants, node: u64, index: u64) {
     all.recorded(node, &written(record::COMMITTED, 1, index, &[]));
 }
@@ -76,8 +81,9 @@ fn what_a_cluster_does_is_no_violation() {
         all.acknowledged(digest("a"), 1);
         all.says(1, Some(1), Some(1));
         for node in [2, 3] {
-            all.recorded(node, &vote(2, 2, false));
+            votes(all, node, &vote(2, 2, false));
         }
+        all.grants(3, Vote::new(2, 2));
         all.recorded(2, &vote(2, 2, true));
         all.leads(2, 2);
         all.recorded(2, &command(2, 2, 20, "b"));
@@ -96,12 +102,17 @@ fn two_leaders_or_two_votes_in_a_term() {
         Some(Property::ElectionSafety)
     );
     let found = violated(|all| {
-        all.recorded(2, &vote(2, 2, false));
-        // It forgot: a crash took the vote, which it had not been told was saved.
-        all.recovered(2, &[vote(1, 1, false)], None);
-        all.recorded(2, &vote(2, 3, false));
+        all.claimed(2, &vote(2, 2, false));
+        all.claimed(2, &vote(2, 3, false));
     });
     assert_eq!(found, Some(Property::ElectionSafety));
+    let again = violated(|all| {
+        all.recorded(2, &vote(2, 2, false));
+        // A crash takes the vote, of which nobody has heard.
+        all.recovered(2, &[vote(1, 1, false)], None);
+        votes(all, 2, &vote(2, 3, false));
+    });
+    assert_eq!(again, None);
 }
 
 #[test]
@@ -116,6 +127,20 @@ fn a_vote_that_goes_back() {
         all.recovered(2, &[vote(1, 1, false)], None);
     });
     assert_eq!(lost, Some(Property::HardState));
+}
+
+#[test]
+fn a_vote_that_counts_before_it_is_saved() {
+    let granted = violated(|all| {
+        all.recorded(2, &vote(2, 3, false));
+        all.grants(2, Vote::new(2, 3));
+    });
+    assert_eq!(granted, Some(Property::HardState));
+    let own = violated(|all| {
+        all.recorded(2, &vote(2, 2, false));
+        all.leads(2, 2);
+    });
+    assert_eq!(own, Some(Property::HardState));
 }
 
 #[test]
@@ -148,6 +173,7 @@ fn a_leader_without_a_committed_entry() {
     let found = violated(|all| {
         commit(all, 1, 1);
         all.recorded(3, &written(record::TRUNCATE, 1, 0, &[]));
+        votes(all, 3, &vote(2, 3, false));
         all.leads(3, 2);
     });
     assert_eq!(found, Some(Property::LeaderCompleteness));
