@@ -149,14 +149,16 @@ check: ## Formatting, lints, documentation and all tests; changes nothing
 
 SOAK_STORE ?= memory
 SOAK_MINUTES ?= 60
-SOAK_FEATURES := $(if $(filter rocksdb,$(SOAK_STORE)),,--no-default-features)
+# With RocksDB as `check` builds it, so that it is not built again.
+SOAK_BUILD := $(if $(filter rocksdb,$(SOAK_STORE)),--workspace,--no-default-features -p raftnoded -p raftctl)
+SOAK_TESTS := $(if $(filter rocksdb,$(SOAK_STORE)),--workspace,-p tests)
 
-soak: $(if $(SOAK_FEATURES),setup-compiler,setup) ## Inject faults at random and check every answer (SOAK_MINUTES=60, SOAK_STORE=memory, SOAK_REPORT=FILE)
+soak: setup ## Inject faults at random and check every answer (SOAK_MINUTES=60, SOAK_STORE=memory, SOAK_REPORT=FILE)
 	@$(call own,$(CARGO_TARGET_DIR))
-	cargo build --locked $(SOAK_FEATURES) -p raftnoded -p raftctl --bins
-	cargo build --locked $(SOAK_FEATURES) --features failpoints -p raftnoded --bin raftnoded-faulty
+	cargo build --locked $(SOAK_BUILD) --bins
+	cargo build --locked $(SOAK_BUILD) --features raftnoded/failpoints --bin raftnoded-faulty
 	export SOAK_STORE=$(SOAK_STORE) SOAK_MINUTES=$(SOAK_MINUTES) SOAK_REPORT=$(abspath $(SOAK_REPORT))
-	cargo test --locked -p tests -- --ignored --nocapture soak::
+	cargo test --locked $(SOAK_TESTS) --test tests -- --ignored --nocapture soak::
 
 fix: ## Format, and apply what clippy can repair
 	@cargo clippy --workspace --all-targets --fix --allow-dirty --allow-staged
